@@ -1,0 +1,7 @@
+//! A peer node: client and server at once, both ways over one mutually authenticated connection.
+
+pub mod config;
+pub mod domain;
+pub mod exchange;
+pub mod service;
+pub mod store;

@@ -1,0 +1,5 @@
+//! What a node answers: the router, the context of a request, the rules of a call.
+
+mod context;
+
+pub use context::Context;

@@ -1,0 +1,240 @@
+//! Names, checked when they are parsed: a value of these types holds the rules below.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+use unicode_general_category::{GeneralCategory, get_general_category};
+
+/// The longest name of any kind, in characters.
+pub const NAME_MAX_CHARS: usize = 64;
+
+/// The longest node or network name, in characters: one DNS label (RFC 1035 §2.3.4).
+pub const LABEL_MAX_CHARS: usize = 63;
+
+/// A name that breaks the rules of its kind.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum NameError {
+    /// The name is empty.
+    #[error("a {kind} needs at least one character")]
+    Empty {
+        /// What was being named.
+        kind: &'static str,
+    },
+    /// The name is longer than its kind allows.
+    #[error("a {kind} has at most {max} characters, this one has {chars}")]
+    TooLong {
+        /// What was being named.
+        kind: &'static str,
+        /// The limit, in characters.
+        max: usize,
+        /// What was given, in characters.
+        chars: usize,
+    },
+    /// The name has a character, or a form, that its kind does not allow.
+    #[error("{name:?} is no {kind}: {rule}")]
+    Form {
+        /// What was being named.
+        kind: &'static str,
+        /// The name as it was given.
+        name: String,
+        /// What would have been right.
+        rule: &'static str,
+    },
+}
+
+/// Declares a name: a checked string with the usual conversions.
+macro_rules! name {
+    ($(#[$doc:meta])* $Name:ident, $kind:literal, $max:expr, $check:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $Name(std::sync::Arc<str>);
+
+        impl $Name {
+            /// The name as text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $Name {
+            type Err = NameError;
+
+            fn from_str(name: &str) -> Result<Self, NameError> {
+                check_length(name, $kind, $max)?;
+                let check: fn(&str) -> Result<(), &'static str> = $check;
+                match check(name) {
+                    Ok(()) => Ok(Self(name.into())),
+                    Err(rule) => Err(NameError::Form { kind: $kind, name: name.to_owned(), rule }),
+                }
+            }
+        }
+
+        impl TryFrom<String> for $Name {
+            type Error = NameError;
+
+            fn try_from(name: String) -> Result<Self, NameError> {
+                name.parse()
+            }
+        }
+
+        impl From<$Name> for String {
+            fn from(name: $Name) -> Self {
+                name.0.as_ref().to_owned()
+            }
+        }
+
+        impl AsRef<str> for $Name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl std::borrow::Borrow<str> for $Name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $Name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $Name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(&*self.0, f)
+            }
+        }
+    };
+}
+
+name! {
+    /// The name of one node in its network: one DNS label in lower case, so that a certificate
+    /// can carry it as a DNS name (1–63 characters of `a-z`, `0-9` and `-`, the ends no `-`).
+    NodeName, "node name", LABEL_MAX_CHARS, check_label
+}
+
+name! {
+    /// The name of a network, all the nodes under one authority: written like a [`NodeName`].
+    NetworkName, "network name", LABEL_MAX_CHARS, check_label
+}
+
+name! {
+    /// The name of a method, `service.method`: two words of `a-z`, `0-9` and `_`, each beginning
+    /// with a letter, 64 characters at the most.
+    MethodName, "method name", NAME_MAX_CHARS, check_method
+}
+
+name! {
+    /// A name that people give to things: 1–64 characters, none of them a control or format
+    /// character, no white space at the ends.
+    DisplayName, "name", NAME_MAX_CHARS, check_display
+}
+
+impl MethodName {
+    /// The part before the dot.
+    #[must_use]
+    pub fn service(&self) -> &str {
+        self.0.split_once('.').map_or(&*self.0, |(service, _)| service)
+    }
+}
+
+fn check_length(name: &str, kind: &'static str, max: usize) -> Result<(), NameError> {
+    // A character is at least a byte: what has too many bytes for any name is not counted through.
+    let chars = if name.len() > 4 * max { name.len() } else { name.chars().count() };
+    match chars {
+        0 => Err(NameError::Empty { kind }),
+        chars if chars > max => Err(NameError::TooLong { kind, max, chars }),
+        _ => Ok(()),
+    }
+}
+
+fn check_label(name: &str) -> Result<(), &'static str> {
+    let allowed = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
+    let well_formed = name.bytes().all(allowed) && !name.starts_with('-') && !name.ends_with('-');
+    if well_formed {
+        Ok(())
+    } else {
+        Err("use a-z, 0-9 and -, and begin and end with a letter or digit")
+    }
+}
+
+fn check_method(name: &str) -> Result<(), &'static str> {
+    let word = |word: &str| {
+        word.starts_with(|c: char| c.is_ascii_lowercase())
+            && word.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_')
+    };
+    match name.split_once('.') {
+        Some((service, method)) if word(service) && word(method) => Ok(()),
+        _ => Err("write it as service.method, such as people.create, in a-z, 0-9 and _"),
+    }
+}
+
+fn check_display(name: &str) -> Result<(), &'static str> {
+    if !name.chars().all(is_visible) {
+        Err("control and format characters are not allowed")
+    } else if name.trim() != name {
+        Err("white space at the ends is not allowed")
+    } else {
+        Ok(())
+    }
+}
+
+/// Whether a character can be shown without changing what stands around it: no control, format,
+/// surrogate, private-use, line- or paragraph-separating character.
+#[must_use]
+pub fn is_visible(c: char) -> bool {
+    !matches!(
+        get_general_category(c),
+        GeneralCategory::Control
+            | GeneralCategory::Format
+            | GeneralCategory::Surrogate
+            | GeneralCategory::PrivateUse
+            | GeneralCategory::LineSeparator
+            | GeneralCategory::ParagraphSeparator
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_name_is_a_dns_label() {
+        for good in ["hub", "a", "node-7", "0", &"x".repeat(63)] {
+            assert!(good.parse::<NodeName>().is_ok(), "{good:?}");
+        }
+        for bad in ["", "Hub", "a.b", "-a", "a-", "a b", "ä", "a\n", &"x".repeat(64)] {
+            assert!(bad.parse::<NodeName>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_method_name_is_service_dot_method() {
+        for good in ["people.create", "a.b", "node.methods_2"] {
+            assert!(good.parse::<MethodName>().is_ok(), "{good:?}");
+        }
+        for bad in ["", "people", "people.", ".create", "a.b.c", "A.b", "a.1", "a b.c", "a.b\n"] {
+            assert!(bad.parse::<MethodName>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_display_name_hides_nothing() {
+        for good in ["Ann", "Łukasz Ó Briain", "安", "O'Neill; DROP TABLE"] {
+            assert!(good.parse::<DisplayName>().is_ok(), "{good:?}");
+        }
+        for bad in
+            ["", " ", " Ann", "Ann\u{202e}", "a\u{1b}[2J", "a\r\nb", "a\u{2028}b", "\u{200b}"]
+        {
+            assert!(bad.parse::<DisplayName>().is_err(), "{bad:?}");
+        }
+        let long = "x".repeat(65).parse::<DisplayName>().unwrap_err();
+        assert_eq!(long.to_string(), "a name has at most 64 characters, this one has 65");
+    }
+}
