@@ -4,14 +4,32 @@
 //! A command is a module with a clap struct and `fn run(self, globals: &Globals) -> Result`; it
 //! becomes part of the program with a variant of [`Command`] and an arm in `Command::run`.
 
+mod call;
+mod caller;
 mod completions;
+mod config;
+mod context;
+mod contexts;
 mod exit;
+mod json;
 mod man;
+mod methods;
 mod output;
+mod params;
+mod peer;
+mod peers;
+mod ping;
+mod present;
+mod remote;
+mod run;
+mod settings;
 mod trouble;
 
+use std::io::Write;
 use std::process::ExitCode;
 
+use anstyle::AnsiColor;
+use bothways::visible;
 use clap::{ArgAction, Args, ColorChoice, Parser, Subcommand};
 
 pub(crate) use exit::Exit;
@@ -60,10 +78,41 @@ impl Globals {
     pub(crate) fn out(&self) -> Out {
         Out::new(self.output, self.color)
     }
+
+    /// The log level that `-v` asks for, if it was given.
+    pub(crate) fn log_level(&self) -> Option<&'static str> {
+        match self.verbose {
+            0 => None,
+            1 => Some("debug"),
+            _ => Some("trace"),
+        }
+    }
+
+    /// Tells something, on standard error.
+    pub(crate) fn note(&self, text: &str) {
+        // Where standard error is closed there is nobody left to tell.
+        let _ = writeln!(anstream::stderr().lock(), "{}", visible(text));
+    }
+
+    /// Warns of each of these, on standard error.
+    pub(crate) fn warn_all(&self, warnings: &[String]) {
+        let yellow = AnsiColor::Yellow.on_default().bold();
+        for warning in warnings {
+            let text = visible(warning);
+            let _ = writeln!(anstream::stderr().lock(), "{yellow}warning:{yellow:#} {text}");
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Run(run::Run),
+    Call(call::Call),
+    Ping(ping::Ping),
+    Methods(methods::Methods),
+    Peers(peers::Peers),
+    Config(config::Config),
+    Context(context::ContextArgs),
     Completions(completions::Completions),
     Man(man::Man),
 }
@@ -71,6 +120,13 @@ enum Command {
 impl Command {
     fn run(self, globals: &Globals) -> Result {
         match self {
+            Self::Run(command) => command.run(globals),
+            Self::Call(command) => command.run(globals),
+            Self::Ping(command) => command.run(globals),
+            Self::Methods(command) => command.run(globals),
+            Self::Peers(command) => command.run(globals),
+            Self::Config(command) => command.run(globals),
+            Self::Context(command) => command.run(globals),
             Self::Completions(command) => command.run(globals),
             Self::Man(command) => command.run(globals),
         }
