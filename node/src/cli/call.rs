@@ -62,7 +62,7 @@ impl Call {
         let deadline = deadline(self.deadline, &plan)?;
         let (peer, method, key) = (self.peer.name, self.method, self.idempotency_key);
         let request = Request { peer, method, params, deadline, key };
-        let result = remote::block_on(remote::ask(plan, request))?;
+        let result = remote::block_on(globals, remote::ask(plan, request))?;
         let out = globals.out();
         Ok(out.one(&Shown(&result), |_| human(&result, out))?)
     }

@@ -19,7 +19,7 @@ use super::{Exit, Globals, Result, Trouble};
 #[command(next_help_heading = "Identity")]
 pub(super) struct CallerArgs {
     /// Take identity and peers from a node's configuration instead of a context
-    #[arg(long, env = "BOTHWAYS_CONFIG", value_name = "FILE")]
+    #[arg(long, env = "BOTHWAYS_CONFIG", hide_env_values = true, value_name = "FILE")]
     config: Option<PathBuf>,
     /// The certificate to show
     #[arg(long, value_name = "FILE")]

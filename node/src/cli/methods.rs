@@ -45,7 +45,7 @@ impl Methods {
     pub(super) fn run(self, globals: &Globals) -> Result {
         let plan = self.caller.plan(&self.peer, globals)?;
         let deadline = deadline(self.deadline, &plan)?;
-        let methods = remote::block_on(remote::methods(plan, self.peer.name, deadline))?;
+        let methods = remote::block_on(globals, remote::methods(plan, self.peer.name, deadline))?;
         Ok(globals.out().list(&methods)?)
     }
 }

@@ -40,7 +40,8 @@ const EXAMPLES: &str = "\
 Examples:
   bothways dev up                                  several nodes on this machine, to look at
   bothways call hub people.create name=Ann         a request to one of them
-  bothways config init && bothways run             a node of your own
+  bothways config init                             the configuration of a node of your own
+  bothways run --config bothways.toml              that node
 
 ";
 
@@ -60,13 +61,16 @@ struct Cli {
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Globals {
     /// What the data on standard output looks like
-    #[arg(short, long, global = true, value_enum, value_name = "FORMAT", default_value_t)]
+    #[arg(short, long, global = true, value_enum, value_name = "table|json", default_value_t)]
+    #[arg(hide_possible_values = true)]
     output: Format,
     /// When to use colour
-    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t)]
+    #[arg(long, global = true, value_enum, value_name = "auto|always|never", default_value_t)]
+    #[arg(hide_possible_values = true)]
     color: ColorChoice,
     /// The network to talk to (see `bothways context --help`)
     #[arg(long, global = true, env = "BOTHWAYS_CONTEXT", value_name = "NAME")]
+    #[arg(hide_env_values = true)]
     pub(crate) context: Option<String>,
     /// Say more on standard error (-vv: much more)
     #[arg(short, long, global = true, action = ArgAction::Count)]

@@ -8,6 +8,9 @@ use comfy_table::{Attribute, Cell, ContentArrangement, Table, presets};
 use serde::Serialize;
 use thiserror::Error;
 
+/// The narrowest terminal on which the cells of a table are wrapped.
+const WRAPPED_FROM_COLUMNS: u16 = 40;
+
 /// What the data looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum Format {
@@ -109,11 +112,13 @@ impl Out {
         rows: impl Iterator<Item = Vec<String>>,
     ) -> String {
         let mut table = Table::new();
-        table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+        table.load_style(presets::NOTHING);
+        // Some terminals say that they have no columns, and in very few nothing can be read.
+        if table.width().is_some_and(|columns| columns >= WRAPPED_FROM_COLUMNS) {
+            table.set_content_arrangement(ContentArrangement::Dynamic);
+        }
         if self.styled {
             table.enforce_styling();
-        } else {
-            table.force_no_tty();
         }
         for row in rows {
             table.add_row(row.iter().map(|cell| visible(cell).into_owned()));

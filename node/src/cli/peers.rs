@@ -20,7 +20,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub(super) struct Peers {
     /// The running node's configuration
-    #[arg(long, env = "BOTHWAYS_CONFIG", value_name = "FILE")]
+    #[arg(long, env = "BOTHWAYS_CONFIG", hide_env_values = true, value_name = "FILE")]
     config: Option<PathBuf>,
     /// The running node's control socket
     #[arg(long, value_name = "PATH")]
@@ -55,7 +55,7 @@ impl Peers {
             Trouble::new(Exit::Config, "which node? nothing says where its control socket is")
                 .with_hint("name its configuration with --config, or its socket with --control")
         })?;
-        let sessions = remote::block_on(remote::sessions(&control))?;
+        let sessions = remote::block_on(globals, remote::sessions(&control))?;
         Ok(globals.out().list(&sessions)?)
     }
 }

@@ -55,6 +55,6 @@ impl Ping {
             })?)
         };
         let ping = remote::ping(plan, peer.clone(), self.count, self.interval, deadline, show);
-        remote::block_on(ping)
+        remote::block_on(globals, ping)
     }
 }

@@ -4,13 +4,14 @@ use std::future::Future;
 use std::path::Path;
 use std::time::Duration;
 
-use bothways::config::Plan;
+use bothways::config::{LogFormat, LogPlan, Plan};
+use bothways::logs::Logs;
 use bothways_protocol::{Code, Effect, Failure, IdempotencyKey, MethodName, NodeName, Retry, Role};
 use ciborium::Value;
 use serde::Serialize;
 
 use super::json::text;
-use super::{Exit, Result, Trouble};
+use super::{Exit, Globals, Result, Trouble};
 
 /// One request.
 #[derive(Debug)]
@@ -93,8 +94,11 @@ fn unreachable_yet(peer: &NodeName) -> Trouble {
     Trouble::new(Exit::Unreachable, format!("{peer} cannot be reached"))
 }
 
-/// Runs a short-lived client; Ctrl-C ends it.
-pub(super) fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+/// Runs a short-lived client; Ctrl-C ends it. It logs only where `-v` asks for it.
+pub(super) fn block_on<T>(globals: &Globals, work: impl Future<Output = Result<T>>) -> Result<T> {
+    let plan =
+        |level: &str| LogPlan { format: LogFormat::Text, level: level.to_owned(), file: None };
+    let _logs = globals.log_level().map(|level| Logs::start(&plan(level))).transpose()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         tokio::select! {

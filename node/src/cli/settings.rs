@@ -15,7 +15,7 @@ use super::{Exit, Result, Trouble};
 #[command(next_help_heading = "Settings")]
 pub(super) struct SettingsArgs {
     /// The configuration file (see `bothways config init`)
-    #[arg(long, env = "BOTHWAYS_CONFIG", value_name = "FILE")]
+    #[arg(long, env = "BOTHWAYS_CONFIG", hide_env_values = true, value_name = "FILE")]
     config: Option<PathBuf>,
     /// The node's name; its certificate must say the same
     #[arg(long, value_name = "NAME")]
