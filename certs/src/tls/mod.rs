@@ -1,0 +1,130 @@
+//! The TLS settings of both sides: TLS 1.3 only, certificates on both sides, nothing resumed.
+//!
+//! A resumed session would let a peer back in without its certificate being judged again, so
+//! there are no tickets, no stored sessions and no early data. The crypto provider is handed to
+//! rustls explicitly; no process-wide default is read or set.
+
+mod alert;
+mod dialer;
+mod listener;
+mod verdict;
+
+use std::sync::{Arc, LazyLock};
+use std::time::UNIX_EPOCH;
+
+use bothways_protocol::{NetworkName, NodeName};
+use rustls::CertificateError::{BadSignature, UnknownIssuer};
+use rustls::Error;
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier;
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::server::VerifierBuilderError;
+use rustls_pki_types::{ServerName, UnixTime};
+use thiserror::Error;
+
+use crate::identity::Identity;
+use crate::trust::Trust;
+
+pub use alert::explain_alert;
+pub use dialer::{DialerTls, dialer_tls};
+pub use listener::listener_tls;
+pub use verdict::{Judgement, Verdict};
+
+/// TLS settings that cannot be made from an identity and a trust.
+#[derive(Debug, Error)]
+pub enum TlsError {
+    /// No application protocol was named.
+    #[error("name at least one application protocol (ALPN)")]
+    NoProtocol,
+    /// The identity was issued by another authority than the trusted one: every peer that trusts
+    /// the same authority would refuse it.
+    #[error(
+        "the identity {name} (network {network}) was not issued by the authority of {trusted} \
+         that is trusted here: issue it again with `bothways cert issue {name}`, \
+         or trust the authority that issued it"
+    )]
+    ForeignIdentity {
+        /// The identity's name.
+        name: NodeName,
+        /// The identity's network.
+        network: NetworkName,
+        /// The network of the trusted authority.
+        trusted: NetworkName,
+    },
+    /// The identity was issued by the trusted authority, but peers would refuse it.
+    #[error("every peer would refuse the identity {name}: {source}")]
+    UnusableIdentity {
+        /// The identity's name.
+        name: NodeName,
+        /// Why they would.
+        source: Error,
+    },
+    /// A name looks like a number, which TLS takes for an address.
+    #[error("{name} cannot be a DNS name, as it looks like a number: no certificate names it")]
+    NumericName {
+        /// The name.
+        name: NodeName,
+    },
+    /// The verifier of certificates could not be made.
+    #[error("certificates cannot be verified against the authority of {network}: {source}")]
+    Verifier {
+        /// The network of the trusted authority.
+        network: NetworkName,
+        /// Why not.
+        source: VerifierBuilderError,
+    },
+    /// The crypto provider has no TLS 1.3.
+    #[error("TLS 1.3 cannot be set up: {0}")]
+    Versions(Error),
+}
+
+static PROVIDER: LazyLock<Arc<CryptoProvider>> =
+    LazyLock::new(|| Arc::new(aws_lc_rs::default_provider()));
+
+/// The one crypto provider of all settings.
+pub(crate) fn provider() -> &'static Arc<CryptoProvider> {
+    &PROVIDER
+}
+
+/// A node's name as TLS asks for it, unless it looks like a number (`7`, `0x1f`): such a DNS name
+/// would be taken for an IPv4 address (WHATWG URL §3.5).
+pub(crate) fn server_name(name: &NodeName) -> Option<ServerName<'static>> {
+    ServerName::try_from(name.as_str().to_owned()).ok()
+}
+
+fn protocols(alpn: &[&[u8]]) -> Result<Vec<Vec<u8>>, TlsError> {
+    match alpn {
+        [] => Err(TlsError::NoProtocol),
+        alpn => Ok(alpn.iter().map(|protocol| protocol.to_vec()).collect()),
+    }
+}
+
+fn server_verifier(trust: &Trust) -> Result<Arc<WebPkiServerVerifier>, TlsError> {
+    WebPkiServerVerifier::builder_with_provider(trust.roots().clone(), provider().clone())
+        .build()
+        .map_err(|source| TlsError::Verifier { network: trust.network().clone(), source })
+}
+
+/// Checks that the trusted authority issued our own identity, at whatever time: found out here,
+/// it is one clear error; found out later, it is an alert from every peer.
+fn check_own(
+    identity: &Identity,
+    trust: &Trust,
+    verifier: &WebPkiServerVerifier,
+) -> Result<(), TlsError> {
+    let name = identity.name();
+    let foreign = || TlsError::ForeignIdentity {
+        name: name.clone(),
+        network: identity.network().clone(),
+        trusted: trust.network().clone(),
+    };
+    let asked = server_name(name).ok_or_else(|| TlsError::NumericName { name: name.clone() })?;
+    let since_1970 = identity.not_before().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let then = UnixTime::since_unix_epoch(since_1970);
+    let (end, rest) = identity.chain().split_first().ok_or_else(foreign)?;
+    match verifier.verify_server_cert(end, rest, &asked, &[], then) {
+        Ok(_) if identity.network() == trust.network() => Ok(()),
+        Ok(_) | Err(Error::InvalidCertificate(UnknownIssuer | BadSignature)) => Err(foreign()),
+        Err(source) => Err(TlsError::UnusableIdentity { name: name.clone(), source }),
+    }
+}
