@@ -8,6 +8,7 @@ mod completions;
 mod exit;
 mod man;
 mod output;
+mod trace;
 mod trouble;
 
 use std::process::ExitCode;
@@ -66,6 +67,7 @@ impl Globals {
 enum Command {
     Completions(completions::Completions),
     Man(man::Man),
+    Trace(trace::Trace),
 }
 
 impl Command {
@@ -73,6 +75,7 @@ impl Command {
         match self {
             Self::Completions(command) => command.run(globals),
             Self::Man(command) => command.run(globals),
+            Self::Trace(command) => command.run(globals),
         }
     }
 }

@@ -148,6 +148,17 @@ impl Event {
     /// All four, in the order of cause.
     pub const ALL: [Self; 4] = [Self::Sent, Self::Received, Self::Answered, Self::Seen];
 
+    /// The event as one word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Received => "received",
+            Self::Answered => "answered",
+            Self::Seen => "seen",
+        }
+    }
+
     /// The end at which it happens.
     #[must_use]
     pub fn end(self) -> Direction {
