@@ -2,7 +2,7 @@
 //! item, so that the string's head is the length prefix (RFC 8949 §3.4.5.1) and the stream is a
 //! CBOR sequence (RFC 8742).
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use thiserror::Error;
 
 /// A stream that does not hold messages within the bounds.
@@ -35,24 +35,25 @@ pub enum FrameError {
 #[derive(Debug)]
 pub struct Frames {
     max_bytes: usize,
-    pending: BytesMut,
+    /// What arrived last, not looked at yet: messages that are whole in it are cut out of it
+    /// without a copy.
+    arrived: Bytes,
+    /// What arrived before that, of a message whose end is missing: a copy, so that a few bytes
+    /// keep no datagram in memory.
+    begun: Vec<u8>,
 }
 
 impl Frames {
-    /// A decoder for messages of so many bytes at the most.
+    /// A decoder for messages of so many bytes at the most, their heads not counted.
     #[must_use]
     pub fn new(max_bytes: usize) -> Self {
-        Self { max_bytes, pending: BytesMut::new() }
+        Self { max_bytes, arrived: Bytes::new(), begun: Vec::new() }
     }
 
     /// Takes in what arrived next.
     pub fn push(&mut self, chunk: Bytes) {
-        if self.pending.is_empty() {
-            // A chunk that nobody else holds becomes the buffer without being copied.
-            self.pending = chunk.try_into_mut().unwrap_or_else(|chunk| BytesMut::from(&chunk[..]));
-        } else {
-            self.pending.extend_from_slice(&chunk);
-        }
+        self.set_aside();
+        self.arrived = chunk;
     }
 
     /// The next whole message, without its head; `None` while more bytes are needed.
@@ -61,30 +62,54 @@ impl Frames {
     /// A head that is no byte string's, or one that announces more than the limit: the stream is
     /// of no use from there on.
     pub fn next_message(&mut self) -> Result<Option<Bytes>, FrameError> {
-        let Some((head_bytes, body_bytes)) = head_of(&self.pending)? else { return Ok(None) };
-        let fits = usize::try_from(body_bytes).ok().filter(|bytes| *bytes <= self.max_bytes);
-        let body_bytes =
-            fits.ok_or(FrameError::Oversize { bytes: body_bytes, max: self.max_bytes })?;
-        if self.pending.len() < head_bytes + body_bytes {
-            return Ok(None);
+        if !self.begun.is_empty() {
+            self.set_aside();
+            if self.first_in(&self.begun)?.is_none() {
+                return Ok(None);
+            }
+            self.arrived = std::mem::take(&mut self.begun).into();
         }
-        let mut message = self.pending.split_to(head_bytes + body_bytes).freeze();
+        let Some(Span { head_bytes, bytes }) = self.first_in(&self.arrived)? else {
+            self.set_aside();
+            return Ok(None);
+        };
+        let mut message = self.arrived.split_to(bytes);
         Ok(Some(message.split_off(head_bytes)))
     }
 
-    /// How many bytes are held of a message that is not whole yet.
+    /// How many bytes are held that are not given out yet.
     #[must_use]
     pub fn held_bytes(&self) -> usize {
-        self.pending.len()
+        self.begun.len() + self.arrived.len()
     }
 
-    /// Says whether the stream may end here.
+    /// Says whether the stream may end here, once there is no next message.
     ///
     /// # Errors
     /// The stream ends inside a message.
     pub fn finish(&self) -> Result<(), FrameError> {
-        if self.pending.is_empty() { Ok(()) } else { Err(FrameError::Truncated) }
+        if self.held_bytes() == 0 { Ok(()) } else { Err(FrameError::Truncated) }
     }
+
+    fn set_aside(&mut self) {
+        self.begun.extend_from_slice(&std::mem::take(&mut self.arrived));
+    }
+
+    /// Where the first message of these bytes stands; `None` while it is not whole.
+    fn first_in(&self, bytes: &[u8]) -> Result<Option<Span>, FrameError> {
+        let Some((head_bytes, announced)) = head_of(bytes)? else { return Ok(None) };
+        let oversize = FrameError::Oversize { bytes: announced, max: self.max_bytes };
+        let body_bytes = usize::try_from(announced).ok().filter(|body| *body <= self.max_bytes);
+        let span =
+            Span { head_bytes, bytes: head_bytes.saturating_add(body_bytes.ok_or(oversize)?) };
+        Ok((span.bytes <= bytes.len()).then_some(span))
+    }
+}
+
+/// How much of the bytes is a message's head, and how much the whole message.
+struct Span {
+    head_bytes: usize,
+    bytes: usize,
 }
 
 /// The length of a head and of the body that it announces; `None` while the head is not whole.
@@ -139,7 +164,32 @@ mod tests {
         let mut patient = Frames::new(1 << 20);
         patient.push(Bytes::from_static(&[0x5a, 0x00, 0x0f, 0xff, 0xff]));
         assert_eq!(patient.next_message(), Ok(None));
-        assert!(patient.pending.capacity() < 4096);
+        assert!(patient.begun.capacity() < 64);
+    }
+
+    #[test]
+    fn a_message_that_arrived_whole_is_not_copied_and_a_part_of_one_keeps_no_datagram() {
+        let datagram = Bytes::from(vec![0x42, 1, 2, 0x43, 3]);
+        let body = datagram.slice(1..3);
+        let mut frames = Frames::new(10);
+        frames.push(datagram.clone());
+        let message = frames.next_message().unwrap().unwrap();
+        assert_eq!((message.as_ptr(), message.len()), (body.as_ptr(), 2));
+        assert_eq!(frames.next_message(), Ok(None));
+        assert_eq!(frames.held_bytes(), 2);
+        drop((message, body));
+        assert!(datagram.is_unique());
+    }
+
+    #[test]
+    fn chunks_that_nobody_asked_about_in_between_are_kept_in_order() {
+        let mut frames = Frames::new(10);
+        for chunk in [&[0x42][..], &[1], &[2, 0x41], &[3]] {
+            frames.push(Bytes::copy_from_slice(chunk));
+        }
+        assert_eq!(frames.next_message(), Ok(Some(Bytes::from_static(&[1, 2]))));
+        assert_eq!(frames.next_message(), Ok(Some(Bytes::from_static(&[3]))));
+        assert_eq!((frames.next_message(), frames.finish()), (Ok(None), Ok(())));
     }
 
     #[test]

@@ -10,9 +10,18 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_path_to_error::Track;
 use thiserror::Error;
 
-use super::{DEPTH_MAX, MalformedError, Reader};
+use super::{DEPTH_MAX, MAPS_AROUND, MalformedError, Reader};
+use crate::text::shown;
 
-/// One well-formed CBOR item within the protocol's bounds, still encoded.
+/// How much recursion a decoder may need: some types cost it two steps for one level of nesting.
+const RECURSION_MAX: usize = 2 * DEPTH_MAX;
+/// How much an error says, in bytes: it may repeat what a peer sent.
+const PROBLEM_MAX_BYTES: usize = 256;
+
+/// One well-formed CBOR item within the protocol's bounds, still encoded: params, a result or an
+/// event's body.
+///
+/// It is nested at most 14 deep, for a message's own two maps stand around it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Encoded(Bytes);
 
@@ -23,10 +32,8 @@ impl Encoded {
     /// What the value's own `Serialize` refuses, or a value beyond the protocol's bounds.
     pub fn of<T: Serialize + ?Sized>(value: &T) -> Result<Self, ParamsError> {
         let mut bytes = Vec::with_capacity(128);
-        ciborium::into_writer(value, &mut bytes)
-            .map_err(|error| ParamsError { field: None, problem: error.to_string() })?;
-        Self::check(bytes.into())
-            .map_err(|error| ParamsError { field: None, problem: error.to_string() })
+        ciborium::into_writer(value, &mut bytes).map_err(ParamsError::whole)?;
+        Self::check(bytes.into()).map_err(ParamsError::whole)
     }
 
     /// Takes bytes that are one item; checks that they are.
@@ -34,7 +41,12 @@ impl Encoded {
     /// # Errors
     /// Bytes that are not exactly one well-formed item within the bounds.
     pub fn check(bytes: Bytes) -> Result<Self, MalformedError> {
-        let mut reader = Reader::new(&bytes);
+        Self::inside(MAPS_AROUND, bytes)
+    }
+
+    /// Takes bytes that are one item, to stand inside so many maps of a message.
+    pub(crate) fn inside(depth: usize, bytes: Bytes) -> Result<Self, MalformedError> {
+        let mut reader = Reader::inside(depth, &bytes);
         reader.item()?;
         reader.finish()?;
         Ok(Self(bytes))
@@ -57,7 +69,7 @@ impl Encoded {
     /// A value of another shape; the error names the field.
     pub fn decode<T: DeserializeOwned>(&self) -> Result<T, ParamsError> {
         let mut rest = &self.0[..];
-        ciborium::de::from_reader_with_recursion_limit(&mut rest, 2 * DEPTH_MAX).map_err(|error| {
+        ciborium::de::from_reader_with_recursion_limit(&mut rest, RECURSION_MAX).map_err(|error| {
             ParamsError { field: self.field_at_fault::<T>(), problem: said(error) }
         })
     }
@@ -79,7 +91,7 @@ impl Encoded {
     /// Decodes once more, slower, to learn where it fails.
     fn field_at_fault<T: DeserializeOwned>(&self) -> Option<String> {
         let path: Fault<T> =
-            ciborium::de::from_reader_with_recursion_limit(&self.0[..], 2 * DEPTH_MAX).ok()?;
+            ciborium::de::from_reader_with_recursion_limit(&self.0[..], RECURSION_MAX).ok()?;
         path.at
     }
 }
@@ -97,7 +109,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Fault<T> {
             T::deserialize(serde_path_to_error::Deserializer::new(deserializer, &mut track));
         let path = track.path();
         let somewhere = decoded.is_err() && path.iter().next().is_some();
-        Ok(Self { at: somewhere.then(|| path.to_string()), of: PhantomData })
+        Ok(Self { at: somewhere.then(|| fit(&path.to_string())), of: PhantomData })
     }
 }
 
@@ -111,9 +123,19 @@ pub struct ParamsError {
     pub problem: String,
 }
 
+impl ParamsError {
+    fn whole(error: impl fmt::Display) -> Self {
+        Self { field: None, problem: fit(&error.to_string()) }
+    }
+}
+
+fn fit(problem: &str) -> String {
+    shown(problem, PROBLEM_MAX_BYTES).into_owned()
+}
+
 fn said(error: ciborium::de::Error<std::io::Error>) -> String {
     match error {
-        ciborium::de::Error::Semantic(_, sentence) => sentence,
+        ciborium::de::Error::Semantic(_, sentence) => fit(&sentence),
         ciborium::de::Error::RecursionLimitExceeded => MalformedError::TooDeep.to_string(),
         ciborium::de::Error::Io(_) | ciborium::de::Error::Syntax(_) => {
             "a value that its type cannot hold".to_owned()
@@ -167,6 +189,26 @@ mod tests {
         let unknown = serde_json::json!({"lines": [], "lnes": 1});
         let unknown = encoded(&unknown).decode::<Order>().unwrap_err();
         assert!(unknown.to_string().contains("unknown field `lnes`"), "{unknown}");
+    }
+
+    #[test]
+    fn what_an_error_repeats_of_the_params_is_short_and_in_one_line() {
+        let key = format!("a\n\u{1b}[2J{}", "x".repeat(10_000));
+        let unknown = serde_json::json!({"lines": [], key.clone(): 1});
+        let values = encoded(&serde_json::json!({ key: "no number" }));
+        let unknown = encoded(&unknown).decode::<Order>().unwrap_err();
+        let wrong = values.decode::<std::collections::BTreeMap<String, u32>>().unwrap_err();
+        assert!(wrong.field.is_some(), "{wrong:?}");
+        for said in [unknown.to_string(), wrong.to_string()] {
+            assert!(said.len() < 600 && said.chars().all(crate::is_visible), "{said:?}");
+        }
+    }
+
+    #[test]
+    fn what_would_be_too_deep_inside_a_message_is_refused_at_once() {
+        let nested = |depth: usize| Bytes::from([vec![0x81; depth], vec![0x00]].concat());
+        assert!(Encoded::check(nested(14)).is_ok());
+        assert_eq!(Encoded::check(nested(15)), Err(MalformedError::TooDeep));
     }
 
     #[test]

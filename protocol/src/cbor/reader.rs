@@ -18,7 +18,7 @@ pub enum MalformedError {
         at: usize,
     },
     /// Arrays, maps and tags are nested too deeply.
-    #[error("nested more than {DEPTH_MAX} deep")]
+    #[error("nested more than {DEPTH_MAX} deep, the message's own maps counted")]
     TooDeep,
     /// An array or a map has too many entries.
     #[error(
@@ -56,8 +56,14 @@ pub(crate) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0, depth: 0 }
+    /// A reader at the beginning of a message.
+    pub(crate) fn new(message: &'a [u8]) -> Self {
+        Self::inside(0, message)
+    }
+
+    /// A reader of an item that stands, or will stand, inside so many maps of a message.
+    pub(crate) fn inside(depth: usize, item: &'a [u8]) -> Self {
+        Self { bytes: item, at: 0, depth }
     }
 
     /// Enters a map of definite length and gives the number of its pairs.
@@ -88,9 +94,7 @@ impl<'a> Reader<'a> {
     pub(crate) fn text(&mut self) -> Result<&'a str, MalformedError> {
         let at = self.at;
         match self.header()? {
-            Header::Text(Some(length)) => {
-                std::str::from_utf8(self.take(length)?).map_err(|_| MalformedError::Utf8 { at })
-            }
+            Header::Text(Some(length)) => self.utf8(length),
             _ => Err(MalformedError::Expected { expected: "a text of definite length", at }),
         }
     }
@@ -127,7 +131,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Walks over one item without recursion: `open` holds, for each container around the
-    /// position, how many items it still needs.
+    /// position, what it still needs.
     fn skip(&mut self) -> Result<(), MalformedError> {
         let room = DEPTH_MAX - self.depth;
         let mut open = [Need::Items(0); DEPTH_MAX];
@@ -135,28 +139,19 @@ impl<'a> Reader<'a> {
         loop {
             let at = self.at;
             match self.header()? {
-                Header::Break => {
-                    let closes = depth > 0 && open[depth - 1].ends_at_break();
-                    if !closes {
-                        return Err(MalformedError::Syntax { at });
-                    }
-                    depth -= 1;
-                }
-                header => {
-                    if let Some(need) = self.need(header)? {
-                        if depth == room {
-                            return Err(MalformedError::TooDeep);
-                        }
+                Header::Break if depth > 0 && open[depth - 1].ends_at_break() => depth -= 1,
+                Header::Break => return Err(MalformedError::Syntax { at }),
+                header => match self.need(header)? {
+                    Some(_) if depth == room => return Err(MalformedError::TooDeep),
+                    Some(Need::Items(0)) | None => {}
+                    Some(need) => {
                         open[depth] = need;
                         depth += 1;
-                        // An empty container is complete, a container's begin is no item yet.
-                        if need != Need::Items(0) {
-                            continue;
-                        }
-                        depth -= 1;
+                        continue;
                     }
-                }
+                },
             }
+            // An item is complete, and with it each container of which it was the last.
             while depth > 0 && open[depth - 1].count_one()? {
                 depth -= 1;
             }
@@ -166,16 +161,12 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// What an item needs behind its head: nothing, or so many items. Strings are passed over.
+    /// What a container needs behind its head; `None` for what is none. Strings are passed over.
     fn need(&mut self, header: Header) -> Result<Option<Need>, MalformedError> {
         let need = match header {
             Header::Bytes(Some(length)) => return self.take(length).map(|_| None),
-            Header::Text(Some(_)) => {
-                return self.text_behind(header).map(|()| None);
-            }
-            Header::Bytes(None) | Header::Text(None) => {
-                return self.chunks(header).map(|()| None);
-            }
+            Header::Text(Some(length)) => return self.utf8(length).map(|_| None),
+            Header::Bytes(None) | Header::Text(None) => return self.chunks(header).map(|()| None),
             Header::Array(Some(items)) if items > ARRAY_MAX_ITEMS => {
                 return Err(MalformedError::TooMany);
             }
@@ -194,15 +185,6 @@ impl<'a> Reader<'a> {
         Ok(Some(need))
     }
 
-    fn text_behind(&mut self, header: Header) -> Result<(), MalformedError> {
-        let at = self.at;
-        if let Header::Text(Some(length)) = header {
-            let text = self.take(length)?;
-            std::str::from_utf8(text).map_err(|_| MalformedError::Utf8 { at })?;
-        }
-        Ok(())
-    }
-
     /// The chunks of a string of indefinite length: strings of definite length and the same type
     /// (RFC 8949 §3.2.3).
     fn chunks(&mut self, of: Header) -> Result<(), MalformedError> {
@@ -210,10 +192,8 @@ impl<'a> Reader<'a> {
             let at = self.at;
             match (of, self.header()?) {
                 (_, Header::Break) => return Ok(()),
-                (Header::Bytes(_), Header::Bytes(Some(length))) => {
-                    self.take(length)?;
-                }
-                (Header::Text(_), chunk @ Header::Text(Some(_))) => self.text_behind(chunk)?,
+                (Header::Bytes(_), Header::Bytes(Some(length))) => _ = self.take(length)?,
+                (Header::Text(_), Header::Text(Some(length))) => _ = self.utf8(length)?,
                 _ => return Err(MalformedError::Syntax { at }),
             }
         }
@@ -246,6 +226,11 @@ impl<'a> Reader<'a> {
         let taken = rest.get(..length).ok_or(MalformedError::Truncated)?;
         self.at += length;
         Ok(taken)
+    }
+
+    fn utf8(&mut self, length: usize) -> Result<&'a str, MalformedError> {
+        let at = self.at;
+        std::str::from_utf8(self.take(length)?).map_err(|_| MalformedError::Utf8 { at })
     }
 }
 
@@ -334,6 +319,7 @@ mod tests {
             (&[0x99, 0x10, 0x01], TooMany),
             (&[0xb8, 0x41], TooMany),
             (&nested(17), TooDeep),
+            (&[vec![0x81; 16], vec![0x80]].concat(), TooDeep),
             (&[vec![0xc1; 17], vec![0]].concat(), TooDeep),
         ];
         for (item, error) in items {
@@ -346,9 +332,13 @@ mod tests {
 
     #[test]
     fn the_depth_counts_from_the_outermost_map() {
-        let params = [vec![0x81; 15], vec![0x00]].concat();
-        let mut reader = Reader::new(&params);
-        reader.depth = 2;
-        assert_eq!(reader.item(), Err(MalformedError::TooDeep));
+        for (depth, nested, fits) in [(0, 16, true), (2, 14, true), (2, 15, false), (16, 1, false)]
+        {
+            let params = [vec![0x81; nested], vec![0x00]].concat();
+            let read = Reader::inside(depth, &params).item().map(drop);
+            assert_eq!(read.is_ok(), fits, "{nested} arrays inside {depth} maps: {read:?}");
+        }
+        let mut full = Reader::inside(16, &[0x00]);
+        assert_eq!(full.item(), Ok(&[0x00][..]));
     }
 }

@@ -1,5 +1,7 @@
 //! Writes the heads of messages, in preferred serialization (RFC 8949 §4.1).
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use ciborium_ll::{Encoder, Header};
 
@@ -38,6 +40,11 @@ impl Writer {
 
     pub(crate) fn uint(&mut self, value: u64) -> &mut Self {
         self.push(Header::Positive(value))
+    }
+
+    /// Writes a duration in whole milliseconds.
+    pub(crate) fn millis(&mut self, duration: Duration) -> &mut Self {
+        self.uint(duration.as_millis().try_into().unwrap_or(u64::MAX))
     }
 
     /// Writes an item that is encoded already.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use super::fields::{Slot, Take, each, fitting, open, parsed, unexpected};
+use super::fields::{Slot, Take, each, list, open, parsed, text, uint, uint32, unexpected, word};
 use super::{MessageError, Outgoing};
 use crate::cbor::{Reader, Writer};
 use crate::{NodeName, Role};
@@ -100,14 +100,14 @@ impl Control {
     pub fn decode(message: &[u8]) -> Result<Self, MessageError> {
         let (kind, mut reader) = open(message, KINDS)?;
         let control = match kind {
-            "hello" => Self::Hello(greeting(&mut reader)?),
-            "welcome" => Self::Welcome(greeting(&mut reader)?),
+            "hello" => Self::Hello(greeting("hello", &mut reader)?),
+            "welcome" => Self::Welcome(greeting("welcome", &mut reader)?),
             "methods_changed" => {
-                each(&mut reader, |_, _| Ok(Take::Unknown))?;
+                each("methods_changed", &mut reader, |_, _| Ok(Take::Unknown))?;
                 Self::MethodsChanged
             }
             "going_away" => Self::GoingAway(going_away(&mut reader)?),
-            "bye" => Self::Bye(Bye { why: going_away(&mut reader)?.why }),
+            "bye" => Self::Bye(bye(&mut reader)?),
             "request" | "response" | "event" => return Err(unexpected(kind, KINDS)),
             _ => {
                 reader.item()?;
@@ -182,16 +182,16 @@ fn put_greeting(writer: &mut Writer, greeting: &Greeting) {
     writer.text("message_bytes").uint(message_bytes.into());
 }
 
-fn greeting(reader: &mut Reader<'_>) -> Result<Greeting, MessageError> {
+fn greeting(kind: &'static str, reader: &mut Reader<'_>) -> Result<Greeting, MessageError> {
     let (mut version, mut name, mut role, mut boot_ms) = (None, None, None, None);
     let (mut agent, mut features, mut limits) = (None, None, None);
-    each(reader, |key, reader| match key {
-        "version" => version.fill("version", fitting("version", reader.uint()?)?),
-        "name" => name.fill("name", parsed("name", reader.text()?)?),
-        "role" => role.fill("role", parsed("role", reader.text()?)?),
-        "boot_ms" => boot_ms.fill("boot_ms", reader.uint()?),
-        "agent" => agent.fill("agent", word("agent", reader)?),
-        "features" => features.fill("features", words(reader)?),
+    each(kind, reader, |key, reader| match key {
+        "version" => version.fill("version", uint32("version", reader)?),
+        "name" => name.fill("name", parsed("name", reader)?),
+        "role" => role.fill("role", parsed("role", reader)?),
+        "boot_ms" => boot_ms.fill("boot_ms", uint("boot_ms", reader)?),
+        "agent" => agent.fill("agent", word("agent", WORD_MAX_BYTES, reader)?),
+        "features" => features.fill("features", features_of(reader)?),
         "limits" => limits.fill("limits", peer_limits(reader)?),
         _ => Ok(Take::Unknown),
     })?;
@@ -208,11 +208,9 @@ fn greeting(reader: &mut Reader<'_>) -> Result<Greeting, MessageError> {
 
 fn peer_limits(reader: &mut Reader<'_>) -> Result<PeerLimits, MessageError> {
     let (mut in_flight, mut message_bytes) = (None, None);
-    each(reader, |key, reader| match key {
-        "in_flight" => in_flight.fill("in_flight", fitting("in_flight", reader.uint()?)?),
-        "message_bytes" => {
-            message_bytes.fill("message_bytes", fitting("message_bytes", reader.uint()?)?)
-        }
+    each("limits", reader, |key, reader| match key {
+        "in_flight" => in_flight.fill("in_flight", uint32("in_flight", reader)?),
+        "message_bytes" => message_bytes.fill("message_bytes", uint32("message_bytes", reader)?),
         _ => Ok(Take::Unknown),
     })?;
     Ok(PeerLimits {
@@ -221,32 +219,25 @@ fn peer_limits(reader: &mut Reader<'_>) -> Result<PeerLimits, MessageError> {
     })
 }
 
-fn words(reader: &mut Reader<'_>) -> Result<Vec<String>, MessageError> {
-    let count = reader.array()?;
-    if count > FEATURES_MAX {
-        let problem = format!("{count} features, {FEATURES_MAX} are allowed");
-        return Err(MessageError::Field { field: "features", problem });
-    }
-    let words = (0..count).map(|_| word("features", reader)).collect::<Result<_, _>>()?;
-    reader.leave();
-    Ok(words)
-}
-
-fn word(field: &'static str, reader: &mut Reader<'_>) -> Result<String, MessageError> {
-    let word = reader.text()?;
-    if word.len() > WORD_MAX_BYTES || !word.chars().all(crate::is_visible) {
-        let problem = format!("at most {WORD_MAX_BYTES} bytes without control characters");
-        return Err(MessageError::Field { field, problem });
-    }
-    Ok(word.to_owned())
+fn features_of(reader: &mut Reader<'_>) -> Result<Vec<String>, MessageError> {
+    list("features", FEATURES_MAX, reader, |item| word("features", WORD_MAX_BYTES, item))
 }
 
 fn going_away(reader: &mut Reader<'_>) -> Result<GoingAway, MessageError> {
     let (mut last, mut why) = (None, None);
-    each(reader, |key, reader| match key {
-        "last" => last.fill("last", reader.uint()?),
-        "why" => why.fill("why", Farewell::of(reader.text()?)),
+    each("going_away", reader, |key, reader| match key {
+        "last" => last.fill("last", uint("last", reader)?),
+        "why" => why.fill("why", Farewell::of(text("why", reader)?)),
         _ => Ok(Take::Unknown),
     })?;
     Ok(GoingAway { last, why: why.unwrap_or(Farewell::Other) })
+}
+
+fn bye(reader: &mut Reader<'_>) -> Result<Bye, MessageError> {
+    let mut why = None;
+    each("bye", reader, |key, reader| match key {
+        "why" => why.fill("why", Farewell::of(text("why", reader)?)),
+        _ => Ok(Take::Unknown),
+    })?;
+    Ok(Bye { why: why.unwrap_or(Farewell::Other) })
 }

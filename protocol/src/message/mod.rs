@@ -1,7 +1,8 @@
 //! The messages: each is a map with one pair, its kind and its body.
 //!
-//! Keys are text. Keys that a reader does not know are skipped, so later versions may add some;
-//! a key that stands twice is refused. What each message is for stands in `SPEC.md`.
+//! Keys are text. A key that a reader knows and that stands twice is refused; keys that it does
+//! not know are skipped, so later versions may add some. What each message is for stands in
+//! `SPEC.md`.
 
 mod control;
 mod fields;

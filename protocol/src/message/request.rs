@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::fields::{Slot, Take, each, fitting, open, parsed, sized, unexpected};
+use super::fields::{
+    Slot, Take, byte_string, each, list, open, parsed, sized, uint, uint32, unexpected, wrong,
+};
 use super::{MessageError, Outgoing};
 use crate::cbor::{Reader, Writer};
 use crate::{Encoded, IdempotencyKey, MethodName, NodeName, Trace};
@@ -57,7 +59,7 @@ impl Outgoing for Request {
         let pairs = 4 + optional.into_iter().filter(|there| *there).count();
         writer.map(1).text("request").map(pairs);
         writer.text("method").text(method.as_str());
-        writer.text("deadline_ms").uint(deadline.as_millis().try_into().unwrap_or(u64::MAX));
+        writer.text("deadline_ms").millis(*deadline);
         writer.text("trace").byte_string(&trace.to_bytes());
         if let Some(key) = key {
             writer.text("key").byte_string(&key.0);
@@ -82,15 +84,15 @@ impl Outgoing for Request {
 fn request(message: &Bytes, reader: &mut Reader<'_>) -> Result<Request, MessageError> {
     let (mut method, mut params, mut deadline_ms, mut trace) = (None, None, None, None);
     let (mut key, mut attempt, mut to, mut via) = (None, None, None, None);
-    each(reader, |field, reader| match field {
-        "method" => method.fill("method", parsed("method", reader.text()?)?),
+    each("request", reader, |name, reader| match name {
+        "method" => method.fill("method", parsed("method", reader)?),
         "params" => params.fill("params", Encoded::walked(message.slice_ref(reader.item()?))),
-        "deadline_ms" => deadline_ms.fill("deadline_ms", reader.uint()?),
-        "trace" => trace.fill("trace", trace_of(reader.byte_string()?)?),
-        "key" => key.fill("key", IdempotencyKey(sized("key", reader.byte_string()?)?)),
-        "attempt" => attempt.fill("attempt", fitting("attempt", reader.uint()?)?),
-        "to" => to.fill("to", parsed("to", reader.text()?)?),
-        "via" => via.fill("via", nodes(reader)?),
+        "deadline_ms" => deadline_ms.fill("deadline_ms", uint("deadline_ms", reader)?),
+        "trace" => trace.fill("trace", trace_of(reader)?),
+        "key" => key.fill("key", IdempotencyKey(sized("key", reader)?)),
+        "attempt" => attempt.fill("attempt", uint32("attempt", reader)?),
+        "to" => to.fill("to", parsed("to", reader)?),
+        "via" => via.fill("via", list("via", VIA_MAX, reader, |item| parsed("via", item))?),
         _ => Ok(Take::Unknown),
     })?;
     Ok(Request {
@@ -105,19 +107,8 @@ fn request(message: &Bytes, reader: &mut Reader<'_>) -> Result<Request, MessageE
     })
 }
 
-fn trace_of(bytes: &[u8]) -> Result<Trace, MessageError> {
+fn trace_of(reader: &mut Reader<'_>) -> Result<Trace, MessageError> {
     let problem = || "25 bytes: trace id (16), span id (8), flags (1), no id zero".to_owned();
-    Trace::from_bytes(bytes)
-        .ok_or_else(|| MessageError::Field { field: "trace", problem: problem() })
-}
-
-fn nodes(reader: &mut Reader<'_>) -> Result<Vec<NodeName>, MessageError> {
-    let count = reader.array()?;
-    if count > VIA_MAX {
-        let problem = format!("{count} nodes, {VIA_MAX} are allowed");
-        return Err(MessageError::Field { field: "via", problem });
-    }
-    let nodes = (0..count).map(|_| parsed("via", reader.text()?)).collect::<Result<_, _>>()?;
-    reader.leave();
-    Ok(nodes)
+    let trace = Trace::from_bytes(byte_string("trace", reader)?);
+    trace.ok_or_else(|| wrong("trace", problem()))
 }
