@@ -3,5 +3,9 @@
 pub mod config;
 pub mod domain;
 pub mod exchange;
+pub mod logs;
 pub mod service;
 pub mod store;
+mod visible;
+
+pub use visible::visible;
