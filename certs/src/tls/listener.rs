@@ -14,7 +14,7 @@ use rustls::{
 };
 use rustls_pki_types::{CertificateDer, UnixTime};
 
-use super::{TlsError, check_own, protocols, provider, server_verifier};
+use super::{TlsError, check_own, protocols, provider};
 use crate::certificate::PeerIdentity;
 use crate::identity::Identity;
 use crate::tls::verdict::Verdict;
@@ -34,7 +34,7 @@ pub fn listener_tls(
     alpn: &[&[u8]],
 ) -> Result<ServerConfig, TlsError> {
     let alpn_protocols = protocols(alpn)?;
-    check_own(identity, trust, &*server_verifier(trust)?)?;
+    check_own(identity, trust)?;
     let webpki =
         WebPkiClientVerifier::builder_with_provider(trust.roots().clone(), provider().clone())
             .build()
