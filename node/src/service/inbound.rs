@@ -206,8 +206,7 @@ impl Inbound {
         Ok((request, message.len()))
     }
 
-    fn record(&self, arrival: &Arrival, seen: Seen<'_>) {
-        let Seen { began, request, code } = seen;
+    fn record(&self, arrival: &Arrival, began: Instant, request: &Request, code: Outcome) {
         let duration = began.elapsed();
         emit(&Record {
             node: self.name.clone(),
@@ -227,12 +226,6 @@ impl Inbound {
             attempt: request.attempt,
         });
     }
-}
-
-struct Seen<'a> {
-    began: Instant,
-    request: &'a Request,
-    code: Outcome,
 }
 
 fn micros(duration: Duration) -> u64 {
@@ -278,7 +271,7 @@ impl Dispatch for Inbound {
         } else {
             reply(&mut arrival, reply_message).await;
         }
-        self.record(&arrival, Seen { began, request: &request, code });
+        self.record(&arrival, began, &request, code);
     }
 }
 

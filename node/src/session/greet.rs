@@ -120,7 +120,7 @@ impl Us {
             if !theirs.role.listens() {
                 return Err(GreetError::Refused("a client has no listener".to_owned()));
             }
-            let facts = facts(theirs, identity, Dialed::ByUs);
+            let facts = facts(theirs, &identity, Dialed::ByUs);
             Ok(Greeted { connection: connection.clone(), facts, assembly, writer, reader })
         };
         self.in_time(&connection, hello).await
@@ -149,7 +149,7 @@ impl Us {
                 .map_err(|connections| GreetError::TooMany { peer, connections })?;
             let welcome = Control::Welcome(self.greeting.clone());
             writer.send(welcome.encode()).await.map_err(|error| lost(&connection, &error))?;
-            let facts = facts(theirs, identity, Dialed::ByThem);
+            let facts = facts(theirs, &identity, Dialed::ByThem);
             Ok(Greeted { connection: connection.clone(), facts, assembly, writer, reader })
         };
         self.in_time(&connection, welcome).await
@@ -204,7 +204,7 @@ impl Us {
     }
 }
 
-fn facts(theirs: Greeting, identity: PeerIdentity, dialed: Dialed) -> Facts {
+fn facts(theirs: Greeting, identity: &PeerIdentity, dialed: Dialed) -> Facts {
     Facts {
         peer: theirs.name,
         role: theirs.role,
