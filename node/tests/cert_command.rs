@@ -74,6 +74,17 @@ fn a_folder_that_is_not_the_default_is_named_in_the_next_command() {
 }
 
 #[test]
+fn an_identity_that_is_cut_short_by_its_authority_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(cert("init --network demo --days 100", folder.path()).code, 0);
+    let cut = cert("issue hub --days 101 -o json", folder.path());
+    assert_eq!(json(&cut)[0]["days_left"], 99);
+    assert!(cut.messages.contains("note: it ends with its authority"), "{}", cut.messages);
+    let whole = cert("issue ann --days 99", folder.path());
+    assert!(!whole.messages.contains("note:"), "{}", whole.messages);
+}
+
+#[test]
 fn nothing_is_issued_twice_over() {
     let folder = demo();
     let key = fs::read(folder.path().join("certs/hub.key")).unwrap();

@@ -131,6 +131,9 @@ impl Issue {
         let made = look(&certificate, Some(&authority.trust()), SystemTime::now())?;
         globals.out().one(&made, Entry::describe)?;
         made.warn();
+        if identity.not_after() == authority.not_after() {
+            tell("note", "it ends with its authority, which ends before the days asked for");
+        }
         let trusted = folder.join("authority.pem");
         tell(
             "next",
