@@ -12,7 +12,7 @@ use rustls::{
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
 use super::verdict::{Judgement, Verdict};
-use super::{TlsError, server_name, server_verifier};
+use super::{TlsError, name_the_cause, server_name, server_verifier};
 use crate::certificate::PeerIdentity;
 use crate::trust::Trust;
 
@@ -74,7 +74,7 @@ impl Judge {
         now: UnixTime,
     ) -> (Verdict, Result<ServerCertVerified, Error>) {
         match self.webpki.verify_server_cert(end, rest, &self.server_name, ocsp, now) {
-            Err(refusal) => (self.explain(&refusal, end), Err(refusal)),
+            Err(refusal) => (self.explain(&refusal, end), Err(name_the_cause(refusal))),
             Ok(verified) => match self.identify(end) {
                 verdict @ Verdict::Accepted(_) => (verdict, Ok(verified)),
                 verdict => {

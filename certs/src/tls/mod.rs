@@ -13,6 +13,7 @@ mod verdict;
 use std::sync::{Arc, LazyLock};
 
 use bothways_protocol::{NetworkName, NodeName};
+use rustls::CertificateError::{BadSignature, UnknownIssuer};
 use rustls::Error;
 use rustls::client::WebPkiServerVerifier;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
@@ -101,6 +102,15 @@ fn server_verifier(trust: &Trust) -> Result<Arc<WebPkiServerVerifier>, TlsError>
     WebPkiServerVerifier::builder_with_provider(trust.roots().clone(), provider().clone())
         .build()
         .map_err(|source| TlsError::Verifier { network: trust.network().clone(), source })
+}
+
+/// A signature in a chain that the trusted authority's key does not fit comes from another
+/// authority of the same name: the peer is told the alert unknown_ca, as for any other.
+fn name_the_cause(refusal: Error) -> Error {
+    match refusal {
+        Error::InvalidCertificate(BadSignature) => UnknownIssuer.into(),
+        refusal => refusal,
+    }
 }
 
 /// Checks that the trusted authority issued our own identity, at whatever time: found out here,

@@ -4,6 +4,7 @@
 //! A command is a module with a clap struct and `fn run(self, globals: &Globals) -> Result`; it
 //! becomes part of the program with a variant of [`Command`] and an arm in `Command::run`.
 
+mod cert;
 mod completions;
 mod exit;
 mod man;
@@ -65,6 +66,7 @@ impl Globals {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Cert(cert::Cert),
     Completions(completions::Completions),
     Man(man::Man),
     Trace(trace::Trace),
@@ -73,6 +75,7 @@ enum Command {
 impl Command {
     fn run(self, globals: &Globals) -> Result {
         match self {
+            Self::Cert(command) => command.run(globals),
             Self::Completions(command) => command.run(globals),
             Self::Man(command) => command.run(globals),
             Self::Trace(command) => command.run(globals),
