@@ -41,6 +41,7 @@
 mod client;
 mod clock;
 pub mod config;
+pub mod control;
 pub mod domain;
 pub mod exchange;
 pub mod logs;
