@@ -40,7 +40,7 @@ pub use authority::{
     Authority, CLOCK_SKEW, CreateError, DEFAULT_AUTHORITY_LIFE, DEFAULT_IDENTITY_LIFE, IssueError,
 };
 pub use certificate::{CertificateError, CertificateFacts, PeerIdentity, Subject};
-pub use files::{LoadError, SaveError, check_key_file};
+pub use files::{LoadError, SaveError, check_key_file, load_certificates};
 pub use fingerprint::{Fingerprint, FingerprintError};
 pub use identity::{Identity, IdentityError};
 pub use moment::Moment;

@@ -12,6 +12,17 @@ const LAST_SECOND: u64 = 253_402_300_799;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment(pub SystemTime);
 
+impl Moment {
+    /// The same for programs: `2027-02-21T06:40:59Z` (RFC 3339).
+    #[must_use]
+    pub fn rfc3339(&self) -> String {
+        let at = x509_time(self.0);
+        let (date, (hour, minute, second)) = (at.date(), at.to_hms());
+        let (year, month, day) = (date.year(), u8::from(date.month()), date.day());
+        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+    }
+}
+
 impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let at = x509_time(self.0);
@@ -46,6 +57,7 @@ mod tests {
     #[test]
     fn a_moment_reads_as_date_and_minute_in_utc() {
         assert_eq!(Moment(from_unix_seconds(1_803_105_659)).to_string(), "2027-02-20 06:40 UTC");
+        assert_eq!(Moment(from_unix_seconds(1_803_105_659)).rfc3339(), "2027-02-20T06:40:59Z");
         assert_eq!(Moment(UNIX_EPOCH).to_string(), "1970-01-01 00:00 UTC");
     }
 

@@ -6,9 +6,15 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// Declares the codes once: variant, word on the wire, what it means.
+use crate::text::shown;
+
+/// How much of a word that is no code an error repeats, in bytes.
+const WORD_MAX_BYTES: usize = 32;
+
+/// Declares the codes once: what each means, its variant, its word on the wire, what it usually
+/// advises, its HTTP status.
 macro_rules! codes {
-    ($($(#[$doc:meta])* $Variant:ident = $word:literal, $retry:ident;)*) => {
+    ($($(#[$doc:meta])* $Variant:ident = $word:literal, $retry:ident, $http:literal;)*) => {
         /// Why a request failed: the canonical codes of gRPC and Connect, in `snake_case`.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(rename_all = "snake_case")]
@@ -35,43 +41,52 @@ macro_rules! codes {
                     $(Self::$Variant => Retry::$retry,)*
                 }
             }
+
+            /// The HTTP status that a gateway answers with (as Connect and gRPC-HTTP map them;
+            /// 499 has no RFC and means that the client closed the request).
+            #[must_use]
+            pub fn http_status(self) -> u16 {
+                match self {
+                    $(Self::$Variant => $http,)*
+                }
+            }
         }
     };
 }
 
 codes! {
     /// The caller gave up.
-    Cancelled = "cancelled", Never;
+    Cancelled = "cancelled", Never, 499;
     /// The peer failed in a way that it cannot name.
-    Unknown = "unknown", Never;
+    Unknown = "unknown", Never, 500;
     /// The request is wrong whatever the state of the server: a field is missing or malformed.
-    InvalidArgument = "invalid_argument", Never;
+    InvalidArgument = "invalid_argument", Never, 400;
     /// The time was up before there was an answer: whether the request acted is not known.
-    DeadlineExceeded = "deadline_exceeded", Same;
+    DeadlineExceeded = "deadline_exceeded", Same, 504;
     /// There is no such thing, or the caller may not know of it.
-    NotFound = "not_found", Never;
+    NotFound = "not_found", Never, 404;
     /// What should be created is there already.
-    AlreadyExists = "already_exists", Never;
+    AlreadyExists = "already_exists", Never, 409;
     /// The caller is known and may not do this.
-    PermissionDenied = "permission_denied", Never;
+    PermissionDenied = "permission_denied", Never, 403;
     /// A limit is reached: too large, too many, too fast.
-    ResourceExhausted = "resource_exhausted", After;
+    ResourceExhausted = "resource_exhausted", After, 429;
     /// The state does not allow it now, and only a change by somebody will.
-    FailedPrecondition = "failed_precondition", Never;
+    FailedPrecondition = "failed_precondition", Never, 400;
     /// Somebody else changed the same thing first: read again, then try again.
-    Aborted = "aborted", Never;
+    Aborted = "aborted", Never, 409;
     /// The position asked for is before the first or behind the last.
-    OutOfRange = "out_of_range", Never;
+    OutOfRange = "out_of_range", Never, 400;
     /// The node does not enable this method.
-    Unimplemented = "unimplemented", Never;
+    Unimplemented = "unimplemented", Never, 501;
     /// The peer broke a rule of its own.
-    Internal = "internal", Never;
+    Internal = "internal", Never, 500;
     /// The peer cannot answer now, and surely did not act.
-    Unavailable = "unavailable", Elsewhere;
+    Unavailable = "unavailable", Elsewhere, 503;
     /// What should be there is lost.
-    DataLoss = "data_loss", Never;
+    DataLoss = "data_loss", Never, 500;
     /// The caller is not known.
-    Unauthenticated = "unauthenticated", Never;
+    Unauthenticated = "unauthenticated", Never, 401;
 }
 
 impl fmt::Display for Code {
@@ -90,7 +105,7 @@ impl FromStr for Code {
 
     fn from_str(word: &str) -> Result<Self, CodeError> {
         let found = Self::ALL.into_iter().find(|code| code.as_str() == word);
-        found.ok_or_else(|| CodeError(word.to_owned()))
+        found.ok_or_else(|| CodeError(shown(word, WORD_MAX_BYTES).into_owned()))
     }
 }
 

@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
-use unicode_general_category::{GeneralCategory, get_general_category};
+
+use crate::is_visible;
 
 /// The longest name of any kind, in characters.
 pub const NAME_MAX_CHARS: usize = 64;
@@ -145,9 +146,7 @@ impl MethodName {
 }
 
 fn check_length(name: &str, kind: &'static str, max: usize) -> Result<(), NameError> {
-    // A character is at least a byte: what has too many bytes for any name is not counted through.
-    let chars = if name.len() > 4 * max { name.len() } else { name.chars().count() };
-    match chars {
+    match name.chars().count() {
         0 => Err(NameError::Empty { kind }),
         chars if chars > max => Err(NameError::TooLong { kind, max, chars }),
         _ => Ok(()),
@@ -183,21 +182,6 @@ fn check_display(name: &str) -> Result<(), &'static str> {
     } else {
         Ok(())
     }
-}
-
-/// Whether a character can be shown without changing what stands around it: no control, format,
-/// surrogate, private-use, line- or paragraph-separating character.
-#[must_use]
-pub fn is_visible(c: char) -> bool {
-    !matches!(
-        get_general_category(c),
-        GeneralCategory::Control
-            | GeneralCategory::Format
-            | GeneralCategory::Surrogate
-            | GeneralCategory::PrivateUse
-            | GeneralCategory::LineSeparator
-            | GeneralCategory::ParagraphSeparator
-    )
 }
 
 #[cfg(test)]
@@ -236,5 +220,7 @@ mod tests {
         }
         let long = "x".repeat(65).parse::<DisplayName>().unwrap_err();
         assert_eq!(long.to_string(), "a name has at most 64 characters, this one has 65");
+        let long = "ä".repeat(200).parse::<DisplayName>().unwrap_err();
+        assert_eq!(long.to_string(), "a name has at most 64 characters, this one has 200");
     }
 }

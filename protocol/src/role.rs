@@ -6,6 +6,11 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::text::shown;
+
+/// How much of a word that is no role an error repeats, in bytes.
+const WORD_MAX_BYTES: usize = 32;
+
 /// What a node does and does not do: a promise that can be checked from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -74,7 +79,7 @@ impl FromStr for Role {
 
     fn from_str(word: &str) -> Result<Self, RoleError> {
         let found = Self::ALL.into_iter().find(|role| role.as_str() == word);
-        found.ok_or_else(|| RoleError(word.to_owned()))
+        found.ok_or_else(|| RoleError(shown(word, WORD_MAX_BYTES).into_owned()))
     }
 }
 
@@ -95,5 +100,11 @@ mod tests {
             assert_eq!(does, (listens, dials, answers, asks), "{role}");
             assert_eq!(role.as_str().parse(), Ok(role));
         }
+    }
+
+    #[test]
+    fn a_word_that_is_no_role_is_repeated_in_part_and_in_one_line() {
+        let error = format!("hub\n{}", "x".repeat(10_000)).parse::<Role>().unwrap_err();
+        assert!(error.to_string().len() < 100 && !error.to_string().contains('\n'), "{error}");
     }
 }

@@ -84,6 +84,14 @@ pub fn check_key_file(path: &Path) -> Result<(), LoadError> {
     open(path, KEY).and_then(|file| check_closed(&file, path))
 }
 
+/// Reads all certificates of a file in PEM, whatever they are for: one at least.
+///
+/// # Errors
+/// Where the file is missing or holds none: see [`LoadError`].
+pub fn load_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, LoadError> {
+    load_chain(path).map(|(_, chain)| chain)
+}
+
 /// The files of a certificate and its key in a folder.
 pub(crate) fn pair_paths(folder: &Path, stem: &str) -> (PathBuf, PathBuf) {
     (folder.join(format!("{stem}.pem")), folder.join(format!("{stem}.key")))

@@ -33,8 +33,8 @@ pub fn explain_alert(alert: u8) -> &'static str {
         }
         49 => "the peer knows our certificate and refuses this node: read the peer's log",
         50 | 51 => {
-            "the peer could not verify our certificate's or handshake's signature: \
-             check that both nodes have the same authority.pem"
+            "the peer could not verify the signature of our handshake: \
+             check that our key and certificate were issued together"
         }
         70 => "the peer does not speak TLS 1.3: check that a bothways node listens there",
         71 => "the peer finds our TLS settings too weak: bring both nodes to the same version",

@@ -14,7 +14,7 @@ use rustls::{
 };
 use rustls_pki_types::{CertificateDer, UnixTime};
 
-use super::{TlsError, check_own, protocols, provider, server_verifier};
+use super::{TlsError, check_own, name_the_cause, protocols, provider};
 use crate::certificate::PeerIdentity;
 use crate::identity::Identity;
 use crate::tls::verdict::Verdict;
@@ -34,7 +34,7 @@ pub fn listener_tls(
     alpn: &[&[u8]],
 ) -> Result<ServerConfig, TlsError> {
     let alpn_protocols = protocols(alpn)?;
-    check_own(identity, trust, &*server_verifier(trust)?)?;
+    check_own(identity, trust)?;
     let webpki =
         WebPkiClientVerifier::builder_with_provider(trust.roots().clone(), provider().clone())
             .build()
@@ -82,7 +82,10 @@ impl ClientCertVerifier for Doorkeeper {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        let verified = self.webpki.verify_client_cert(end_entity, intermediates, now)?;
+        let verified = self
+            .webpki
+            .verify_client_cert(end_entity, intermediates, now)
+            .map_err(name_the_cause)?;
         match self.check_identity(end_entity) {
             Ok(()) => Ok(verified),
             Err(verdict) => Err(CertificateError::Other(OtherError(Arc::new(verdict))).into()),

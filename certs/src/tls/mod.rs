@@ -6,20 +6,19 @@
 
 mod alert;
 mod dialer;
+mod judge;
 mod listener;
 mod verdict;
 
 use std::sync::{Arc, LazyLock};
-use std::time::UNIX_EPOCH;
 
 use bothways_protocol::{NetworkName, NodeName};
 use rustls::CertificateError::{BadSignature, UnknownIssuer};
 use rustls::Error;
 use rustls::client::WebPkiServerVerifier;
-use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::server::VerifierBuilderError;
-use rustls_pki_types::{ServerName, UnixTime};
+use rustls_pki_types::ServerName;
 use thiserror::Error;
 
 use crate::identity::Identity;
@@ -52,12 +51,12 @@ pub enum TlsError {
         trusted: NetworkName,
     },
     /// The identity was issued by the trusted authority, but peers would refuse it.
-    #[error("every peer would refuse the identity {name}: {source}")]
+    #[error("every peer would refuse the identity {name}: {verdict}")]
     UnusableIdentity {
         /// The identity's name.
         name: NodeName,
-        /// Why they would.
-        source: Error,
+        /// What they would say.
+        verdict: Verdict,
     },
     /// A name looks like a number, which TLS takes for an address.
     #[error("{name} cannot be a DNS name, as it looks like a number: no certificate names it")]
@@ -105,26 +104,25 @@ fn server_verifier(trust: &Trust) -> Result<Arc<WebPkiServerVerifier>, TlsError>
         .map_err(|source| TlsError::Verifier { network: trust.network().clone(), source })
 }
 
+/// A signature in a chain that the trusted authority's key does not fit comes from another
+/// authority of the same name: the peer is told the alert unknown_ca, as for any other.
+fn name_the_cause(refusal: Error) -> Error {
+    match refusal {
+        Error::InvalidCertificate(BadSignature) => UnknownIssuer.into(),
+        refusal => refusal,
+    }
+}
+
 /// Checks that the trusted authority issued our own identity, at whatever time: found out here,
 /// it is one clear error; found out later, it is an alert from every peer.
-fn check_own(
-    identity: &Identity,
-    trust: &Trust,
-    verifier: &WebPkiServerVerifier,
-) -> Result<(), TlsError> {
-    let name = identity.name();
-    let foreign = || TlsError::ForeignIdentity {
-        name: name.clone(),
-        network: identity.network().clone(),
-        trusted: trust.network().clone(),
-    };
-    let asked = server_name(name).ok_or_else(|| TlsError::NumericName { name: name.clone() })?;
-    let since_1970 = identity.not_before().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let then = UnixTime::since_unix_epoch(since_1970);
-    let (end, rest) = identity.chain().split_first().ok_or_else(foreign)?;
-    match verifier.verify_server_cert(end, rest, &asked, &[], then) {
-        Ok(_) if identity.network() == trust.network() => Ok(()),
-        Ok(_) | Err(Error::InvalidCertificate(UnknownIssuer | BadSignature)) => Err(foreign()),
-        Err(source) => Err(TlsError::UnusableIdentity { name: name.clone(), source }),
+fn check_own(identity: &Identity, trust: &Trust) -> Result<(), TlsError> {
+    let name = identity.name().clone();
+    match trust.judge(identity.chain(), identity.not_before())? {
+        Verdict::Accepted(_) => Ok(()),
+        Verdict::WrongAuthority { .. } | Verdict::WrongNetwork { .. } => {
+            let (network, trusted) = (identity.network().clone(), trust.network().clone());
+            Err(TlsError::ForeignIdentity { name, network, trusted })
+        }
+        verdict => Err(TlsError::UnusableIdentity { name, verdict }),
     }
 }

@@ -20,6 +20,8 @@ pub(crate) enum Exit {
     Untrusted = 5,
     /// The deadline passed before there was an answer.
     Deadline = 6,
+    /// There is nothing of what was looked for.
+    Nothing = 7,
     /// Somebody interrupted it (128 + SIGINT, as shells count).
     Interrupted = 130,
 }
@@ -34,6 +36,7 @@ Exit codes:
   4    the peer cannot be reached
   5    one side does not trust the other: certificate, authority or name
   6    the deadline passed before there was an answer
+  7    there is nothing of what was looked for
   130  interrupted";
 
 impl From<Exit> for ExitCode {
@@ -56,6 +59,7 @@ mod tests {
             Exit::Unreachable,
             Exit::Untrusted,
             Exit::Deadline,
+            Exit::Nothing,
             Exit::Interrupted,
         ];
         for exit in all {

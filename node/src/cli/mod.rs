@@ -6,6 +6,7 @@
 
 mod call;
 mod caller;
+mod cert;
 mod completions;
 mod config;
 mod context;
@@ -23,6 +24,7 @@ mod present;
 mod remote;
 mod run;
 mod settings;
+mod trace;
 mod trouble;
 
 use std::io::Write;
@@ -117,6 +119,8 @@ enum Command {
     Peers(peers::Peers),
     Config(config::Config),
     Context(context::ContextArgs),
+    Cert(cert::Cert),
+    Trace(trace::Trace),
     Completions(completions::Completions),
     Man(man::Man),
 }
@@ -131,6 +135,8 @@ impl Command {
             Self::Peers(command) => command.run(globals),
             Self::Config(command) => command.run(globals),
             Self::Context(command) => command.run(globals),
+            Self::Cert(command) => command.run(globals),
+            Self::Trace(command) => command.run(globals),
             Self::Completions(command) => command.run(globals),
             Self::Man(command) => command.run(globals),
         }

@@ -66,6 +66,11 @@ impl Out {
         Self { format, terminal, styled }
     }
 
+    /// Whether programs read this.
+    pub(crate) fn is_json(self) -> bool {
+        self.format == Format::Json
+    }
+
     /// Shows a list: a table with headings, or one JSON value each.
     pub(crate) fn list<R: Row>(self, rows: &[R]) -> Result {
         match self.format {

@@ -18,7 +18,7 @@ pub const BUILT_IN_SERVICES: &[&str] = &["people"];
 /// do, its identity and its trust belong to one network, its limits agree.
 ///
 /// ```no_run
-/// use bothways::config::Plan;
+/// use bothways::config::{PeerAddress, Plan};
 /// use bothways_certs::{Identity, Trust};
 /// use bothways_protocol::Role;
 ///
@@ -27,7 +27,7 @@ pub const BUILT_IN_SERVICES: &[&str] = &["people"];
 /// let trust = Trust::load("certs/authority.pem".as_ref())?;
 /// let plan = Plan::draft(identity, trust)
 ///     .role(Role::Client)
-///     .peer("hub".parse()?, "127.0.0.1:4433".parse()?)
+///     .peer("hub".parse()?, "hub.example:4433".parse::<PeerAddress>()?)
 ///     .check()?;
 /// assert_eq!(plan.name().as_str(), "cli");
 /// # Ok(())
