@@ -178,11 +178,11 @@ fn logs_in(path: &Path) -> Result<Vec<PathBuf>> {
         let about = || format!("cannot read {}", folder.display());
         for entry in fs::read_dir(&folder).with_context(about)? {
             let entry = entry.with_context(about)?;
-            // Links are not followed: they may lead in circles.
-            let kind = entry.file_type().with_context(about)?;
+            // Links to folders are not followed: they may lead in circles.
+            let is_file = || fs::metadata(entry.path()).is_ok_and(|file| file.is_file());
             if kind.is_dir() && depth < DEPTH_MAX {
                 folders.push((entry.path(), depth + 1));
-            } else if kind.is_file() && is_log(&entry.path()) {
+            } else if is_log(&entry.path()) && is_file() {
                 logs.push(entry.path());
             }
         }
