@@ -1,1 +1,134 @@
-//! stub: cli
+//! People with terminals: one file per command group. Knows the library and nothing beneath its
+//! public items; `anyhow` lives only here.
+//!
+//! A command is a module with a clap struct and `fn run(self, globals: &Globals) -> Result`; it
+//! becomes part of the program with a variant of [`Command`] and an arm in `Command::run`.
+
+mod cert;
+mod completions;
+mod exit;
+mod man;
+mod output;
+mod trace;
+mod trouble;
+
+use std::process::ExitCode;
+
+use clap::{ArgAction, Args, ColorChoice, Parser, Subcommand};
+
+pub(crate) use exit::Exit;
+pub(crate) use output::{Format, Out, OutputError};
+pub(crate) use trouble::{Advise, Result, Trouble};
+
+const EXAMPLES: &str = "\
+Examples:
+  bothways dev up                                  several nodes on this machine, to look at
+  bothways call hub people.create name=Ann         a request to one of them
+  bothways config init && bothways run             a node of your own
+
+";
+
+/// A peer node: client and server at once, both ways over one connection
+#[derive(Debug, Parser)]
+#[command(name = "bothways", version, after_help = format!("{EXAMPLES}{}", exit::TABLE))]
+#[command(max_term_width = 100, subcommand_required = true, arg_required_else_help = true)]
+struct Cli {
+    #[command(flatten)]
+    globals: Globals,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command understands.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Globals {
+    /// What the data on standard output looks like
+    #[arg(short, long, global = true, value_enum, value_name = "FORMAT", default_value_t)]
+    output: Format,
+    /// When to use colour
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t)]
+    color: ColorChoice,
+    /// The network to talk to (see `bothways context --help`)
+    #[arg(long, global = true, env = "BOTHWAYS_CONTEXT", value_name = "NAME")]
+    pub(crate) context: Option<String>,
+    /// Say more on standard error (-vv: much more)
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+impl Globals {
+    /// Standard output, as asked for.
+    pub(crate) fn out(&self) -> Out {
+        Out::new(self.output, self.color)
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Cert(cert::Cert),
+    Completions(completions::Completions),
+    Man(man::Man),
+    Trace(trace::Trace),
+}
+
+impl Command {
+    fn run(self, globals: &Globals) -> Result {
+        match self {
+            Self::Cert(command) => command.run(globals),
+            Self::Completions(command) => command.run(globals),
+            Self::Man(command) => command.run(globals),
+            Self::Trace(command) => command.run(globals),
+        }
+    }
+}
+
+/// Runs the program: reads the command line, acts, tells of trouble.
+pub(crate) fn main() -> ExitCode {
+    let Cli { globals, command } = Cli::parse();
+    if globals.color != ColorChoice::Auto {
+        anstream_choice(globals.color).write_global();
+    }
+    let exit = match command.run(&globals) {
+        Ok(()) => Exit::Done,
+        Err(trouble) if is_unread(&trouble) => Exit::Done,
+        Err(trouble) => {
+            trouble.tell();
+            trouble.exit()
+        }
+    };
+    exit.into()
+}
+
+fn anstream_choice(color: ColorChoice) -> anstream::ColorChoice {
+    match color {
+        ColorChoice::Auto => anstream::ColorChoice::Auto,
+        ColorChoice::Always => anstream::ColorChoice::Always,
+        ColorChoice::Never => anstream::ColorChoice::Never,
+    }
+}
+
+/// Whether the command only stopped because its reader did (`| head`).
+fn is_unread(trouble: &Trouble) -> bool {
+    matches!(trouble.downcast_ref(), Some(OutputError::Closed))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_shows_examples() {
+        for command in Cli::command().get_subcommands() {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.starts_with("Examples:\n  bothways"), "{}", command.get_name());
+        }
+    }
+}

@@ -1,1 +1,15 @@
-//! stub: exchange
+//! The exchange: what a person can see of who asked whom for what.
+//!
+//! Each end of each request leaves one [`Record`]. Many nodes' records are [`merge`]d to
+//! [`Exchanges`], in the order of cause and not of clocks, and [`draw`] shows those. This layer
+//! knows records alone: no task, no socket, no session. It imports the protocol's words and what
+//! reads and writes lines.
+
+pub mod draw;
+mod log;
+mod merge;
+mod record;
+
+pub use log::{BrokenLine, Fault, LINE_MAX_BYTES, Log};
+pub use merge::{Clock, Ends, Event, Exchange, Exchanges, Filter, Gap, Step, Times, Tree, merge};
+pub use record::{Direction, DirectionError, MESSAGE, MethodText, Outcome, Record, TARGET, emit};

@@ -1,5 +1,12 @@
-//! What a node answers: the router, the context of a request, the rules of a call.
+//! What a node answers: the router, the context of a request, and the rules of a call. Knows
+//! methods and peers; knows no business rule.
 
+mod built_in;
 mod context;
+mod inbound;
+mod router;
 
+pub use built_in::{DescribeMethods, MethodInfo, MethodList, Ping, Pong};
 pub use context::Context;
+pub(crate) use inbound::Inbound;
+pub use router::{Handler, Router};

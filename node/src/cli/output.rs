@@ -1,0 +1,136 @@
+//! Data on standard output: tables for people, JSON for programs. Messages go to standard error.
+
+use std::io::{self, IsTerminal, Write};
+
+use bothways::visible;
+use clap::{ColorChoice, ValueEnum};
+use comfy_table::{Attribute, Cell, ContentArrangement, Table, presets};
+use serde::Serialize;
+use thiserror::Error;
+
+/// What the data looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum Format {
+    /// Aligned columns, for people.
+    #[default]
+    Table,
+    /// JSON, for programs: one value per line, or indented on a terminal.
+    Json,
+}
+
+/// One line of a table, and one JSON value: the same facts in both.
+pub(crate) trait Row: Serialize {
+    /// The columns' headings, in lower case.
+    const HEADINGS: &'static [&'static str];
+
+    /// The cells, as many as there are headings. Text from peers may stand in them as it is.
+    fn cells(&self) -> Vec<String>;
+}
+
+/// Standard output, as this run was asked to use it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Out {
+    format: Format,
+    terminal: bool,
+    styled: bool,
+}
+
+/// Why data did not reach standard output.
+#[derive(Debug, Error)]
+pub(crate) enum OutputError {
+    /// The reader went away (`| head`): no reason to complain.
+    #[error("nobody reads standard output any more")]
+    Closed,
+    /// The data has no JSON form.
+    #[error("cannot write this as JSON")]
+    Json(#[source] serde_json::Error),
+    /// Writing failed.
+    #[error("cannot write to standard output")]
+    Write(#[source] io::Error),
+}
+
+type Result<T = ()> = std::result::Result<T, OutputError>;
+
+impl Out {
+    /// Standard output in this format.
+    pub(crate) fn new(format: Format, color: ColorChoice) -> Self {
+        let terminal = io::stdout().is_terminal();
+        let styled = match color {
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            ColorChoice::Auto => terminal && std::env::var_os("NO_COLOR").is_none(),
+        };
+        Self { format, terminal, styled }
+    }
+
+    /// Whether programs read this.
+    pub(crate) fn is_json(self) -> bool {
+        self.format == Format::Json
+    }
+
+    /// Shows a list: a table with headings, or one JSON value each.
+    pub(crate) fn list<R: Row>(self, rows: &[R]) -> Result {
+        match self.format {
+            Format::Json => rows.iter().try_for_each(|row| self.json(row)),
+            Format::Table => self.text(&self.table(rows)),
+        }
+    }
+
+    /// Shows one thing: what `human` makes of it, or one JSON value. `human` escapes what came
+    /// from elsewhere (see [`fields`]).
+    pub(crate) fn one<T: Serialize>(self, thing: &T, human: impl FnOnce(&T) -> String) -> Result {
+        match self.format {
+            Format::Json => self.json(thing),
+            Format::Table => self.text(&human(thing)),
+        }
+    }
+
+    /// Shows one JSON value: indented on a terminal, else on one line.
+    pub(crate) fn json<T: Serialize>(self, value: &T) -> Result {
+        let encode =
+            if self.terminal { serde_json::to_string_pretty } else { serde_json::to_string };
+        self.text(&encode(value).map_err(OutputError::Json)?)
+    }
+
+    /// Writes text as it is, with a line's end where it has none.
+    pub(crate) fn text(self, text: &str) -> Result {
+        let mut out = io::stdout().lock();
+        let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+        let mut write = || -> io::Result<()> {
+            out.write_all(text.as_bytes())?;
+            out.write_all(end.as_bytes())?;
+            out.flush()
+        };
+        write().map_err(|error| match error.kind() {
+            io::ErrorKind::BrokenPipe => OutputError::Closed,
+            _ => OutputError::Write(error),
+        })
+    }
+
+    fn table<R: Row>(self, rows: &[R]) -> String {
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+        if self.styled {
+            table.enforce_styling();
+        }
+        let heading = |text: &&str| match self.styled {
+            true => Cell::new(text.to_uppercase()).add_attribute(Attribute::Bold),
+            false => Cell::new(text.to_uppercase()),
+        };
+        table.set_header(R::HEADINGS.iter().map(heading));
+        for row in rows {
+            table.add_row(row.cells().iter().map(|cell| visible(cell).into_owned()));
+        }
+        for column in table.column_iter_mut() {
+            column.set_padding((0, 2));
+        }
+        table.trim_fmt()
+    }
+}
+
+/// Names and values in two columns, the values escaped.
+pub(crate) fn fields<'a>(pairs: impl IntoIterator<Item = (&'a str, String)>) -> String {
+    let pairs: Vec<_> = pairs.into_iter().collect();
+    let width = pairs.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    pairs.iter().map(|(name, value)| format!("{name:width$}  {}\n", visible(value))).collect()
+}

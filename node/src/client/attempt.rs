@@ -1,0 +1,153 @@
+//! One attempt at a request: a stream, a message out, a message in, a record.
+
+use std::time::Instant;
+
+use bothways_protocol::{Code, Encoded, NodeName, Outgoing, Reply, ResetCode, Trace};
+use tokio::time::timeout_at;
+
+use super::RequestError;
+use super::peer::Ask;
+use crate::exchange::{Direction, MethodText, Outcome, Record, emit};
+use crate::node::Shared;
+use crate::session::{RequestStream, Session};
+use crate::transport::ReadError;
+
+/// One attempt. However it ends, dropped halfway included, it leaves one record.
+pub(super) struct Attempt<'a> {
+    shared: &'a Shared,
+    session: &'a Session,
+    ask: &'a Ask,
+    attempt: u32,
+    trace: Trace,
+    began: Instant,
+    code: Outcome,
+    sent_bytes: u64,
+    received_bytes: u64,
+}
+
+impl<'a> Attempt<'a> {
+    pub(super) fn new(
+        shared: &'a Shared,
+        session: &'a Session,
+        ask: &'a Ask,
+        attempt: u32,
+    ) -> Self {
+        let trace = next_span(ask.origin.map(|origin| origin.trace));
+        let (began, code) = (Instant::now(), Outcome::Failed(Code::Cancelled));
+        Self { shared, session, ask, attempt, trace, began, code, sent_bytes: 0, received_bytes: 0 }
+    }
+
+    pub(super) async fn run(mut self) -> Result<Encoded, RequestError> {
+        let deadline = self.ask.deadline;
+        let answer = match timeout_at(deadline.into(), self.exchange()).await {
+            Ok(answer) => answer,
+            Err(_) => Err(RequestError::Deadline {
+                peer: self.peer(),
+                method: self.ask.method.clone(),
+                within: self.ask.within,
+            }),
+        };
+        self.code = match &answer {
+            Ok(_) => Outcome::Ok,
+            Err(error) => Outcome::Failed(error.code()),
+        };
+        answer
+    }
+
+    async fn exchange(&mut self) -> Result<Encoded, RequestError> {
+        let not_sent = |_| RequestError::NotSent { peer: self.session.peer().clone() };
+        let mut stream = self.session.open(self.ask.result_bytes).await.map_err(not_sent)?;
+        let message = self.ask.request(self.trace, self.attempt).encode();
+        let max = self.session.facts().limits.message_bytes as usize;
+        if message.len() > max {
+            let (peer, bytes) = (self.peer(), message.len());
+            return Err(RequestError::TooLarge { peer, bytes, max });
+        }
+        self.sent_bytes = message.len() as u64;
+        if let Err(error) = stream.writer.send(message).await {
+            // A peer that stops the stream has answered without reading on.
+            if !matches!(error, quinn::WriteError::Stopped(_)) {
+                return Err(self.lost(error.to_string()));
+            }
+        }
+        stream.writer.finish();
+        let answer = self.answer(&mut stream).await;
+        self.received_bytes = stream.reader.received_bytes();
+        answer
+    }
+
+    async fn answer(&self, stream: &mut RequestStream) -> Result<Encoded, RequestError> {
+        let message = match stream.reader.next().await {
+            Ok(Some(message)) => message,
+            Ok(None) => return Err(self.no_answer("the stream ended without one".to_owned())),
+            Err(ReadError::Reset(Some(ResetCode::NotProcessed))) => {
+                return Err(RequestError::NotSent { peer: self.peer() });
+            }
+            Err(error @ (ReadError::Reset(_) | ReadError::Lost(_))) => {
+                return Err(self.lost(error.to_string()));
+            }
+            Err(error) => return Err(self.no_answer(error.to_string())),
+        };
+        match Reply::decode(&message) {
+            Ok(Reply::Result(result)) => Ok(result),
+            Ok(Reply::Error(failure)) => Err(RequestError::Failed {
+                peer: self.peer(),
+                method: self.ask.method.clone(),
+                failure,
+            }),
+            Ok(Reply::Event(_)) => Err(self.no_answer("an event before the response".to_owned())),
+            Err(error) => Err(self.no_answer(error.to_string())),
+        }
+    }
+
+    fn peer(&self) -> NodeName {
+        self.session.peer().clone()
+    }
+
+    fn lost(&self, problem: String) -> RequestError {
+        RequestError::Lost { peer: self.peer(), method: self.ask.method.clone(), problem }
+    }
+
+    fn no_answer(&self, problem: String) -> RequestError {
+        RequestError::Answer { peer: self.peer(), method: self.ask.method.clone(), problem }
+    }
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        let duration_us = self.began.elapsed().as_micros().try_into().unwrap_or(u64::MAX);
+        let deadline = self.ask.deadline.saturating_duration_since(self.began);
+        emit(&Record {
+            node: self.shared.name.clone(),
+            dir: Direction::Out,
+            peer: self.peer(),
+            method: MethodText::from(self.ask.method.clone()),
+            code: self.code,
+            started_us: crate::clock::unix_us().saturating_sub_unsigned(duration_us),
+            duration_us,
+            deadline_ms: deadline.as_millis().try_into().unwrap_or(u64::MAX),
+            sent_bytes: self.sent_bytes,
+            received_bytes: self.received_bytes,
+            trace_id: self.trace.trace_id(),
+            span_id: self.trace.span_id(),
+            parent_id: self.ask.origin.map(|origin| origin.trace.span_id()),
+            key: self.ask.key,
+            attempt: self.attempt,
+        });
+    }
+}
+
+/// A span of its own in the trace of what caused it, or in a new trace.
+pub(super) fn next_span(origin: Option<Trace>) -> Trace {
+    loop {
+        let span_id = rand::random();
+        let next = match origin {
+            Some(origin) => origin.with_span(span_id),
+            None => Trace::new(rand::random(), span_id),
+        };
+        // Only an id of nothing but zeros is none.
+        if let Some(trace) = next {
+            return trace;
+        }
+    }
+}

@@ -1,0 +1,292 @@
+//! What is asked of the directory, and what it answers.
+
+use std::fmt;
+use std::str::FromStr;
+
+use bothways_protocol::{DisplayName, Effect, Method, NameError, NodeName};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+use uuid::Uuid;
+
+/// How many people a page has where no limit is given.
+pub const PAGE_DEFAULT: u16 = 50;
+
+/// The most people that a page has.
+pub const PAGE_MAX: u16 = 100;
+
+/// What a page of [`PAGE_MAX`] people takes, where all their names and titles are as long as they
+/// may be: 100 people of up to 700 bytes.
+const PAGE_BYTES: usize = 128 * 1024;
+
+/// Creates one person in the directory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CreatePerson {
+    /// What the person is called.
+    pub name: PersonName,
+    /// What the person does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<Title>,
+}
+
+impl Method for CreatePerson {
+    const NAME: &'static str = "people.create";
+    const EFFECT: Effect = Effect::Writes;
+    const ABOUT: &'static str = "Creates one person in the directory.";
+    type Result = Person;
+}
+
+/// Reads one person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GetPerson {
+    /// Whom to read.
+    pub id: PersonId,
+}
+
+impl Method for GetPerson {
+    const NAME: &'static str = "people.get";
+    const EFFECT: Effect = Effect::Reads;
+    const ABOUT: &'static str = "Reads one person of the directory.";
+    type Result = Person;
+}
+
+/// Changes one person: what is not given stays as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UpdatePerson {
+    /// Whom to change.
+    pub id: PersonId,
+    /// The new name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<PersonName>,
+    /// The new title; an empty text takes the title away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<TitleChange>,
+    /// The revision that the caller has seen: the change is refused where there is a newer one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expect: Option<u64>,
+}
+
+impl Method for UpdatePerson {
+    const NAME: &'static str = "people.update";
+    const EFFECT: Effect = Effect::Writes;
+    const ABOUT: &'static str = "Changes the name or title of one person (title= takes it away).";
+    type Result = Person;
+}
+
+/// Deletes one person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeletePerson {
+    /// Whom to delete.
+    pub id: PersonId,
+    /// The revision that the caller has seen: the delete is refused where there is a newer one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expect: Option<u64>,
+}
+
+impl Method for DeletePerson {
+    const NAME: &'static str = "people.delete";
+    const EFFECT: Effect = Effect::Writes;
+    const ABOUT: &'static str = "Deletes one person from the directory.";
+    type Result = DeletedPerson;
+}
+
+/// Reads people in the order in which they were created, a page at a time.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListPeople {
+    /// Where to read on: the last page's `next`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<PersonId>,
+    /// How many people at the most: 1 to [`PAGE_MAX`], else [`PAGE_DEFAULT`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u16>,
+}
+
+impl Method for ListPeople {
+    const NAME: &'static str = "people.list";
+    const EFFECT: Effect = Effect::Reads;
+    const ABOUT: &'static str = "Lists the people of the directory, a page at a time.";
+    const MESSAGE_BYTES: usize = PAGE_BYTES;
+    type Result = PeoplePage;
+}
+
+/// One person, as the directory has it at a revision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Person {
+    /// The id, given when the person was created.
+    pub id: PersonId,
+    /// What the person is called.
+    pub name: PersonName,
+    /// What the person does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<Title>,
+    /// The change that made it so: what `expect` of an update or delete is compared with.
+    pub revision: u64,
+    /// The node that created the person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_by: Option<NodeName>,
+}
+
+/// What is left of a person that was deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeletedPerson {
+    /// Who it was.
+    pub id: PersonId,
+    /// The change that deleted it.
+    pub revision: u64,
+}
+
+/// Some people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeoplePage {
+    /// The people.
+    pub people: Vec<Person>,
+    /// What to give as `after` for the next page; absent on the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<PersonId>,
+    /// The store's revision when this page was read: who follows the changes behind that of the
+    /// first page misses none.
+    pub revision: u64,
+}
+
+/// The id of a person: a UUID, version 7 (RFC 9562 §5.7), so that ids sort by when they were
+/// given. Written as text on the wire, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct PersonId(Uuid);
+
+/// A text that is no person's id.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("this is no person's id: use one that people.create or people.list gave")]
+pub struct PersonIdError;
+
+impl PersonId {
+    /// A new id, greater than those that this process drew before.
+    pub(super) fn draw() -> Self {
+        Self(Uuid::now_v7())
+    }
+}
+
+impl fmt::Display for PersonId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl FromStr for PersonId {
+    type Err = PersonIdError;
+
+    fn from_str(text: &str) -> Result<Self, PersonIdError> {
+        match Uuid::try_parse(text) {
+            Ok(id) if id.get_version_num() == 7 => Ok(Self(id)),
+            _ => Err(PersonIdError),
+        }
+    }
+}
+
+impl TryFrom<String> for PersonId {
+    type Error = PersonIdError;
+
+    fn try_from(text: String) -> Result<Self, PersonIdError> {
+        text.parse()
+    }
+}
+
+impl From<PersonId> for String {
+    fn from(id: PersonId) -> Self {
+        id.to_string()
+    }
+}
+
+/// What a person is called: written as every [`DisplayName`] is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PersonName(DisplayName);
+
+impl PersonName {
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
+impl FromStr for PersonName {
+    type Err = NameError;
+
+    fn from_str(name: &str) -> Result<Self, NameError> {
+        name.parse().map(Self)
+    }
+}
+
+/// What a person does: written by the rules of a [`DisplayName`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Title(DisplayName);
+
+impl Title {
+    /// The title as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
+impl FromStr for Title {
+    type Err = NameError;
+
+    fn from_str(title: &str) -> Result<Self, NameError> {
+        title.parse().map(Self).map_err(|error| match error {
+            NameError::Empty { .. } => NameError::Empty { kind: "title" },
+            NameError::TooLong { max, chars, .. } => {
+                NameError::TooLong { kind: "title", max, chars }
+            }
+            NameError::Form { name, rule, .. } => NameError::Form { kind: "title", name, rule },
+        })
+    }
+}
+
+impl TryFrom<String> for Title {
+    type Error = NameError;
+
+    fn try_from(title: String) -> Result<Self, NameError> {
+        title.parse()
+    }
+}
+
+impl From<Title> for String {
+    fn from(title: Title) -> Self {
+        title.0.into()
+    }
+}
+
+/// What becomes of a title. On the wire and on a command line it is the new title, or an empty
+/// text: no title is empty.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum TitleChange {
+    /// The person has no title from now on.
+    Clear,
+    /// The person has this title from now on.
+    To(Title),
+}
+
+impl TryFrom<String> for TitleChange {
+    type Error = NameError;
+
+    fn try_from(title: String) -> Result<Self, NameError> {
+        if title.is_empty() { Ok(Self::Clear) } else { title.parse().map(Self::To) }
+    }
+}
+
+impl From<TitleChange> for String {
+    fn from(change: TitleChange) -> Self {
+        match change {
+            TitleChange::Clear => Self::new(),
+            TitleChange::To(title) => title.into(),
+        }
+    }
+}

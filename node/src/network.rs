@@ -1,0 +1,97 @@
+//! The network thread: one thread, one current-thread runtime, and on it the connections' drivers,
+//! their dispatchers and the handlers.
+//!
+//! A driver that is woken there waits until the requests that can run already have written, and
+//! many of them leave in one datagram. On a multi-thread runtime each would leave alone.
+
+use std::future::Future;
+use std::io;
+use std::thread::{self, ThreadId};
+
+use thiserror::Error;
+use tokio::runtime::{Builder, Handle};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+/// A handle on the network thread.
+#[derive(Debug, Clone)]
+pub(crate) struct Network {
+    runtime: Handle,
+    thread: ThreadId,
+    end: CancellationToken,
+}
+
+/// The network thread has ended, and with it all that ran on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the node has stopped")]
+pub struct StoppedError;
+
+impl Network {
+    /// Starts the thread, which runs until [`Self::end`].
+    pub(crate) fn start() -> io::Result<Self> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let (handle, end) = (runtime.handle().clone(), CancellationToken::new());
+        let ended = end.clone();
+        let thread = thread::Builder::new()
+            .name("network".to_owned())
+            .spawn(move || runtime.block_on(ended.cancelled()))?;
+        Ok(Self { runtime: handle, thread: thread.thread().id(), end })
+    }
+
+    /// Ends the thread, and drops what still runs on it.
+    pub(crate) fn end(&self) {
+        self.end.cancel();
+    }
+
+    /// Runs a future on the network thread and waits for what it gives. Dropping the wait drops
+    /// the future.
+    pub(crate) async fn run<F>(&self, future: F) -> Result<F::Output, StoppedError>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        if self.is_here() {
+            return Ok(future.await);
+        }
+        let task = AbortOnDropHandle::new(self.runtime.spawn(future));
+        task.await.map_err(|error| match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => StoppedError,
+        })
+    }
+
+    /// Starts a future on the network thread that nobody waits for.
+    pub(crate) fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
+        drop(self.runtime.spawn(future));
+    }
+
+    /// Whether the caller is on the network thread.
+    pub(crate) fn is_here(&self) -> bool {
+        thread::current().id() == self.thread
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_runs_on_the_network_stays_on_one_thread() {
+        let network = Network::start().unwrap();
+        let inner = network.clone();
+        let there = network.run(async move {
+            let nested = inner.run(async { thread::current().id() }).await.unwrap();
+            (thread::current().id(), nested)
+        });
+        let (outer, nested) = there.await.unwrap();
+        assert_eq!(outer, nested);
+        assert_ne!(outer, thread::current().id());
+    }
+
+    #[tokio::test]
+    async fn what_waits_on_an_ended_network_is_told_so() {
+        let network = Network::start().unwrap();
+        let waiting = network.run(std::future::pending::<()>());
+        network.end();
+        assert_eq!(waiting.await, Err(StoppedError));
+    }
+}

@@ -1,0 +1,177 @@
+//! Name → handler: the table of contents of what a node answers.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use bothways_protocol::{Code, Effect, Encoded, Failure, Method, MethodName, ParamsError};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+
+use super::Context;
+
+/// An async method of a service that answers a request: `People::create`.
+///
+/// It is implemented for every `async fn(&Service, Context, Params) -> Result<Params::Result,
+/// Failure>` whose future is `Send`.
+pub trait Handler<'a, S, M: Method>: Send + Sync + 'static {
+    /// What answering is.
+    type Answer: Future<Output = Result<M::Result, Failure>> + Send + 'a;
+
+    /// Begins to answer.
+    fn answer(&self, service: &'a S, context: Context, params: M) -> Self::Answer;
+}
+
+impl<'a, S, M, F, A> Handler<'a, S, M> for F
+where
+    S: 'a,
+    M: Method,
+    F: Fn(&'a S, Context, M) -> A + Send + Sync + 'static,
+    A: Future<Output = Result<M::Result, Failure>> + Send + 'a,
+{
+    type Answer = A;
+
+    fn answer(&self, service: &'a S, context: Context, params: M) -> A {
+        self(service, context, params)
+    }
+}
+
+type Answering = BoxFuture<'static, Result<Encoded, Failure>>;
+
+/// One method that a node answers.
+#[derive(Clone)]
+pub(crate) struct Route {
+    pub(crate) name: MethodName,
+    pub(crate) effect: Effect,
+    pub(crate) about: &'static str,
+    pub(crate) message_bytes: usize,
+    handler: Arc<dyn Fn(Context, Encoded) -> Answering + Send + Sync>,
+}
+
+impl Route {
+    /// Begins to answer.
+    pub(crate) fn answer(&self, context: Context, params: Encoded) -> Answering {
+        (self.handler)(context, params)
+    }
+}
+
+impl fmt::Debug for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Route")
+            .field("name", &self.name)
+            .field("effect", &self.effect)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The methods that a node enables. What is not in it, nobody can ask for.
+///
+/// ```
+/// use std::sync::Arc;
+/// use bothways::domain::people::People;
+/// use bothways::service::Router;
+///
+/// fn routes(people: &Arc<People>) -> Router {
+///     Router::default()
+///         .on(people, People::create)   // people.create
+///         .on(people, People::get)      // people.get
+/// }
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Router {
+    routes: BTreeMap<MethodName, Route>,
+}
+
+impl Router {
+    /// Adds a method: its params type says the name, the handler answers it.
+    ///
+    /// # Panics
+    /// Where the params type's `NAME` is no method name, or is taken: both are mistakes in the
+    /// program that a first start shows.
+    #[must_use]
+    pub fn on<S, M, H>(mut self, service: &Arc<S>, handler: H) -> Self
+    where
+        S: Send + Sync + 'static,
+        M: Method,
+        H: for<'a> Handler<'a, S, M>,
+    {
+        let name: MethodName = match M::NAME.parse() {
+            Ok(name) => name,
+            Err(error) => panic!("{error}"),
+        };
+        let route = Route {
+            name: name.clone(),
+            effect: M::EFFECT,
+            about: M::ABOUT,
+            message_bytes: M::MESSAGE_BYTES,
+            handler: erased(service.clone(), handler),
+        };
+        let taken = self.routes.insert(name.clone(), route);
+        assert!(taken.is_none(), "two handlers for {name}");
+        self
+    }
+
+    /// Adds the methods of another router.
+    ///
+    /// # Panics
+    /// Where both have a method of the same name.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        for (name, route) in other.routes {
+            let taken = self.routes.insert(name.clone(), route);
+            assert!(taken.is_none(), "two handlers for {name}");
+        }
+        self
+    }
+
+    /// The methods' names, in order.
+    pub fn methods(&self) -> impl Iterator<Item = &MethodName> {
+        self.routes.keys()
+    }
+
+    pub(crate) fn routes(&self) -> impl Iterator<Item = &Route> {
+        self.routes.values()
+    }
+
+    pub(crate) fn find(&self, method: &MethodName) -> Option<&Route> {
+        self.routes.get(method)
+    }
+
+    /// The largest message that any method takes, in bytes.
+    pub(crate) fn message_bytes(&self) -> usize {
+        self.routes.values().map(|route| route.message_bytes).max().unwrap_or_default()
+    }
+}
+
+/// Forgets the types of a handler: encoded params in, encoded result out.
+fn erased<S, M, H>(
+    service: Arc<S>,
+    handler: H,
+) -> Arc<dyn Fn(Context, Encoded) -> Answering + Send + Sync>
+where
+    S: Send + Sync + 'static,
+    M: Method,
+    H: for<'a> Handler<'a, S, M>,
+{
+    let handler = Arc::new(handler);
+    Arc::new(move |context, params| {
+        let (service, handler) = (service.clone(), handler.clone());
+        async move {
+            let params = params.decode::<M>().map_err(wrong_params)?;
+            let result = handler.answer(&service, context, params).await?;
+            Encoded::of(&result).map_err(|error| {
+                tracing::error!(method = M::NAME, %error, "result cannot be encoded");
+                Failure::new(Code::Internal, "the result cannot be encoded")
+            })
+        }
+        .boxed()
+    })
+}
+
+fn wrong_params(error: ParamsError) -> Failure {
+    let failure = Failure::new(Code::InvalidArgument, error.to_string()).reason("params");
+    match error.field {
+        Some(field) => failure.field(field),
+        None => failure,
+    }
+}

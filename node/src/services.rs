@@ -1,0 +1,66 @@
+//! The services that the program brings along, over the store that the plan names.
+
+use std::sync::Arc;
+
+use crate::config::Plan;
+use crate::domain::people::People;
+use crate::service::Router;
+use crate::store::{Embedded, OpenError, Store, StoreBounds, StoreError};
+
+/// The store of a node, and the methods that stand on it.
+///
+/// The store outlives the node: [`close`](Self::close) it after [`Node::stop`](crate::Node::stop).
+#[derive(Debug, Clone)]
+pub struct Services {
+    router: Router,
+    store: Option<Arc<dyn Store>>,
+}
+
+impl Services {
+    /// Opens the store and wires the services that the plan enables. A role that answers nothing
+    /// has neither.
+    ///
+    /// # Errors
+    /// Where the data folder cannot be used: [`OpenError`] says why and what to do.
+    pub fn open(plan: &Plan) -> Result<Self, OpenError> {
+        if !plan.role().answers() {
+            return Ok(Self { router: Router::default(), store: None });
+        }
+        let bounds = StoreBounds::default();
+        let store: Arc<dyn Store> = match plan.data() {
+            Some(folder) => Arc::new(Embedded::open(folder, &bounds)?),
+            None => Arc::new(Embedded::in_memory(&bounds)?),
+        };
+        let mut router = Router::default();
+        if plan.services().enables("people") {
+            router = router.and(people(&Arc::new(People::new(store.clone()))));
+        }
+        Ok(Self { router, store: Some(store) })
+    }
+
+    /// What the node answers.
+    #[must_use]
+    pub fn router(&self) -> Router {
+        self.router.clone()
+    }
+
+    /// Finishes the writes that were begun, and lets go of the data folder.
+    ///
+    /// # Errors
+    /// Where the store had stopped writing; what it acknowledged is safe.
+    pub async fn close(self) -> Result<(), StoreError> {
+        match self.store {
+            Some(store) => store.close().await,
+            None => Ok(()),
+        }
+    }
+}
+
+fn people(people: &Arc<People>) -> Router {
+    Router::default()
+        .on(people, People::create) // people.create
+        .on(people, People::get) // people.get
+        .on(people, People::update) // people.update
+        .on(people, People::delete) // people.delete
+        .on(people, People::list) // people.list
+}

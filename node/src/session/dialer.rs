@@ -1,0 +1,187 @@
+//! Keeps a session with every peer that the Plan names: dials, waits, dials again.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bothways_certs::DialerTls;
+use bothways_protocol::NodeName;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use super::dial::{Dial, DialError};
+use super::greet::Us;
+use super::serve::{Dispatch, serve};
+use super::table::Table;
+use crate::config::Limits;
+use crate::transport::Dialing;
+
+/// What all dialers of a node share.
+pub(crate) struct DialerParts<D> {
+    pub(crate) us: Arc<Us>,
+    pub(crate) tls: Arc<DialerTls>,
+    pub(crate) dialing: Arc<Dialing>,
+    pub(crate) table: Arc<Table>,
+    pub(crate) dispatch: Arc<D>,
+    pub(crate) limits: Limits,
+    pub(crate) stop: CancellationToken,
+}
+
+/// The peers that this node dials.
+#[derive(Debug, Default)]
+pub(crate) struct Dialers {
+    by_peer: HashMap<NodeName, Handle>,
+}
+
+/// How others reach one dialer.
+#[derive(Debug)]
+struct Handle {
+    /// Somebody wants the peer now: the wait between two dials is over.
+    wanted: Arc<Notify>,
+    /// Why the last dial failed; `None` when there was none, or a session came of it.
+    failed: watch::Receiver<Option<Arc<DialError>>>,
+}
+
+impl Dialers {
+    /// Starts one dialer for each peer; they live in `tasks` until the stop token is cancelled and
+    /// their session has ended.
+    pub(crate) fn start<D: Dispatch>(
+        peers: impl IntoIterator<Item = (NodeName, String)>,
+        parts: &Arc<DialerParts<D>>,
+        tasks: &mut JoinSet<()>,
+    ) -> Self {
+        let mut by_peer = HashMap::new();
+        for (peer, address) in peers {
+            let (wanted, (told, failed)) = (Arc::new(Notify::new()), watch::channel(None));
+            let dialer = Dialer {
+                peer: peer.clone(),
+                address,
+                wanted: wanted.clone(),
+                told,
+                parts: parts.clone(),
+            };
+            tasks.spawn(dialer.run());
+            by_peer.insert(peer, Handle { wanted, failed });
+        }
+        Self { by_peer }
+    }
+
+    /// Asks for a dial now; tells why each one fails from then on.
+    pub(crate) fn want(&self, peer: &NodeName) -> Option<watch::Receiver<Option<Arc<DialError>>>> {
+        let handle = self.by_peer.get(peer)?;
+        let mut failed = handle.failed.clone();
+        failed.mark_unchanged();
+        handle.wanted.notify_one();
+        Some(failed)
+    }
+
+    /// Why the last dial of this peer failed.
+    pub(crate) fn last_failure(&self, peer: &NodeName) -> Option<Arc<DialError>> {
+        self.by_peer.get(peer)?.failed.borrow().clone()
+    }
+}
+
+struct Dialer<D> {
+    peer: NodeName,
+    address: String,
+    wanted: Arc<Notify>,
+    told: watch::Sender<Option<Arc<DialError>>>,
+    parts: Arc<DialerParts<D>>,
+}
+
+impl<D: Dispatch> Dialer<D> {
+    async fn run(self) {
+        let mut failures = 0;
+        while !self.parts.stop.is_cancelled() {
+            if self.parts.table.find(&self.peer).is_some() {
+                self.until_alone().await;
+                continue;
+            }
+            let dial = Dial {
+                us: &self.parts.us,
+                tls: &self.parts.tls,
+                dialing: &self.parts.dialing,
+                handshake_timeout: self.parts.limits.handshake,
+                peer: &self.peer,
+                address: &self.address,
+            };
+            let dialed = tokio::select! {
+                () = self.parts.stop.cancelled() => return,
+                dialed = dial.run() => dialed,
+            };
+            match dialed {
+                Ok(greeted) => {
+                    failures = 0;
+                    self.told.send_replace(None);
+                    let in_flight = self.parts.limits.requests_in_flight;
+                    serve(greeted, &self.parts.table, &self.parts.dispatch, in_flight).await;
+                }
+                Err(error) => {
+                    self.note_failure(failures, error);
+                    failures += 1;
+                }
+            }
+            self.pause(failures).await;
+        }
+    }
+
+    /// Waits while there is a session with the peer, whoever dialed it.
+    async fn until_alone(&self) {
+        let mut changes = self.parts.table.changes();
+        while self.parts.table.find(&self.peer).is_some() {
+            tokio::select! {
+                () = self.parts.stop.cancelled() => return,
+                _ = changes.changed() => {}
+            }
+        }
+    }
+
+    fn note_failure(&self, failures: u32, error: DialError) {
+        let new = self.told.borrow().as_ref().map(ToString::to_string) != Some(error.to_string());
+        if new {
+            tracing::warn!(peer = %self.peer, error = %error, "dial failed");
+        } else {
+            tracing::debug!(peer = %self.peer, failures, "dial failed again");
+        }
+        self.told.send_replace(Some(Arc::new(error)));
+    }
+
+    async fn pause(&self, failures: u32) {
+        let Limits { redial_min, redial_max, .. } = self.parts.limits;
+        let wait = longest_wait(failures, redial_min, redial_max).mul_f64(rand::random());
+        tokio::select! {
+            () = self.parts.stop.cancelled() => {}
+            () = self.wanted.notified() => {}
+            () = sleep(wait) => {}
+        }
+    }
+}
+
+/// The upper end of the wait before the next dial: doubling from `min` to `max`, of which a random
+/// part is waited (full jitter), so that many peers of one node do not come back all at once.
+fn longest_wait(failures: u32, min: Duration, max: Duration) -> Duration {
+    let doubled = 2_u32.saturating_pow(failures.saturating_sub(1).min(31));
+    min.saturating_mul(doubled).min(max)
+}
+
+/// The time after which the dialer of a connection asks for a sign of life, with jitter.
+pub(crate) fn keep_alive(limits: &Limits) -> Duration {
+    limits.keep_alive.mul_f64(0.8 + 0.2 * rand::random::<f64>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wait_doubles_up_to_its_limit() {
+        let (min, max) = (Duration::from_millis(100), Duration::from_secs(30));
+        let waits: Vec<_> =
+            (0..12).map(|failures| longest_wait(failures, min, max).as_millis()).collect();
+        let doubling = [100, 100, 200, 400, 800, 1600, 3200, 6400, 12800, 25600, 30000, 30000];
+        assert_eq!(waits, doubling);
+        assert_eq!(longest_wait(u32::MAX, min, max), max);
+    }
+}

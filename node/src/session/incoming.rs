@@ -1,0 +1,101 @@
+//! Takes connections in: gate, handshake, greeting, session.
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use quinn::{Connection, Endpoint, Incoming};
+use thiserror::Error;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::greet::{GreetError, Greeted, Us};
+use super::serve::{Dispatch, ended, serve};
+use super::table::Table;
+use crate::config::Limits;
+use crate::transport::{Admission, Gate};
+
+/// What a listener needs to turn Initials into sessions.
+pub(crate) struct Doorway<D> {
+    pub(crate) us: Arc<Us>,
+    pub(crate) table: Arc<Table>,
+    pub(crate) dispatch: Arc<D>,
+    pub(crate) limits: Limits,
+    pub(crate) gate: Arc<Mutex<Gate>>,
+    pub(crate) stop: CancellationToken,
+}
+
+/// Accepts connections until the stop token is cancelled, then waits for their sessions to end.
+pub(crate) async fn welcome_all<D: Dispatch>(endpoint: Endpoint, doorway: Arc<Doorway<D>>) {
+    let mut sessions = JoinSet::new();
+    loop {
+        tokio::select! {
+            biased;
+            () = doorway.stop.cancelled() => break,
+            Some(_) = sessions.join_next() => {}
+            incoming = endpoint.accept() => match incoming {
+                Some(incoming) => doorway.admit(incoming, &mut sessions),
+                None => break,
+            },
+        }
+    }
+    endpoint.set_server_config(None);
+    while sessions.join_next().await.is_some() {}
+}
+
+/// A handshake that became no connection, or a connection that became no session.
+#[derive(Debug, Error)]
+enum IncomingError {
+    #[error("handshake not completed within {} s", .0.as_secs())]
+    Timeout(Duration),
+    #[error("{0}")]
+    Handshake(String),
+    #[error(transparent)]
+    Greeting(#[from] GreetError),
+}
+
+impl<D: Dispatch> Doorway<D> {
+    fn admit(self: &Arc<Self>, incoming: Incoming, sessions: &mut JoinSet<()>) {
+        let source = incoming.remote_address().ip().to_canonical();
+        let validated = incoming.remote_address_validated();
+        match self.gate().admit(Instant::now(), source, validated) {
+            Admission::Accept => _ = sessions.spawn(self.clone().take_in(incoming, source)),
+            Admission::Refuse => incoming.refuse(),
+            // Only an address that is validated already may not be sent a Retry, and the gate
+            // asks for none then.
+            Admission::Retry => _ = incoming.retry(),
+        }
+    }
+
+    async fn take_in(self: Arc<Self>, incoming: Incoming, source: IpAddr) {
+        let address = incoming.remote_address();
+        let handshake = self.handshake(incoming).await;
+        self.gate().leave(source);
+        match handshake {
+            Ok(greeted) => {
+                let in_flight = self.limits.requests_in_flight;
+                serve(greeted, &self.table, &self.dispatch, in_flight).await;
+            }
+            Err(error) => {
+                let problem = error.to_string().escape_debug().to_string();
+                tracing::warn!(address = %address, problem, "connection refused");
+            }
+        }
+    }
+
+    async fn handshake(&self, incoming: Incoming) -> Result<Greeted, IncomingError> {
+        let limit = self.limits.handshake;
+        let failed = |error: quinn::ConnectionError| IncomingError::Handshake(ended(&error));
+        let connecting = incoming.accept().map_err(failed)?;
+        let connection: Connection = timeout(limit, connecting)
+            .await
+            .map_err(|_| IncomingError::Timeout(limit))?
+            .map_err(failed)?;
+        Ok(self.us.welcome(connection, &self.table).await?)
+    }
+
+    fn gate(&self) -> std::sync::MutexGuard<'_, Gate> {
+        self.gate.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

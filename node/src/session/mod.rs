@@ -1,0 +1,241 @@
+//! Sessions: connections after the hello. Knows peers, roles and which of two connections stays;
+//! knows no method.
+
+mod dial;
+mod dialer;
+mod greet;
+mod incoming;
+mod rule;
+mod serve;
+mod table;
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use bothways_certs::Fingerprint;
+use bothways_protocol::{CloseCode, Control, Farewell, NodeName, PeerLimits, ResetCode, Role};
+use quinn::{Connection, VarInt};
+use thiserror::Error;
+use tokio::sync::{Notify, Semaphore, mpsc, watch};
+
+use crate::transport::{Assembly, MessageReader, MessageWriter};
+
+pub use dial::DialError;
+pub(crate) use dialer::{DialerParts, Dialers, keep_alive};
+pub(crate) use greet::Us;
+pub(crate) use incoming::{Doorway, welcome_all};
+pub(crate) use rule::Dialed;
+pub(crate) use serve::{Arrival, Dispatch};
+pub(crate) use table::Table;
+
+/// Control messages that wait to be written, at the most.
+const CONTROL_QUEUE: usize = 16;
+
+/// A session with one peer: a connection on which both sides know who the other is.
+///
+/// A handle: clones are the same session. It lives until both sides have said bye, or the
+/// connection is lost.
+#[derive(Debug, Clone)]
+pub(crate) struct Session {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    connection: Connection,
+    facts: Facts,
+    /// What the peer lets us have in flight.
+    permits: Semaphore,
+    permits_max: u32,
+    assembly: Assembly,
+    control: mpsc::Sender<Control>,
+    stage: watch::Sender<Stage>,
+    /// Why we would drain it, when it comes to that.
+    leaving: Mutex<Option<Farewell>>,
+    /// The stage is no longer open: a place that is given back may be the last one.
+    draining: AtomicBool,
+    place_freed: Notify,
+    requests_out: AtomicU64,
+    requests_in: AtomicU64,
+}
+
+/// What is known of a session from its beginning.
+#[derive(Debug, Clone)]
+pub(crate) struct Facts {
+    pub(crate) peer: NodeName,
+    pub(crate) role: Role,
+    pub(crate) boot_ms: u64,
+    pub(crate) agent: String,
+    pub(crate) limits: PeerLimits,
+    pub(crate) fingerprint: Fingerprint,
+    pub(crate) certificate_ends: SystemTime,
+    pub(crate) dialed: Dialed,
+    pub(crate) since: Instant,
+}
+
+/// How far a session is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Requests may be begun.
+    Open,
+    /// No request is begun any more; those in flight are answered.
+    Draining,
+    /// The connection is closed.
+    Closed,
+}
+
+/// A request could not be begun on this session: nothing of it has been sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the session takes no more requests")]
+pub(crate) struct Refused;
+
+/// A stream for one request, and the place among those in flight that it takes.
+#[derive(Debug)]
+pub(crate) struct RequestStream {
+    pub(crate) writer: MessageWriter,
+    pub(crate) reader: MessageReader,
+    _place: Place,
+}
+
+/// A place among the requests in flight, given back when it is dropped.
+#[derive(Debug)]
+struct Place(Session);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.inner.permits.add_permits(1);
+        if self.0.inner.draining.load(Ordering::Relaxed) {
+            self.0.inner.place_freed.notify_one();
+        }
+    }
+}
+
+impl Session {
+    fn new(
+        connection: Connection,
+        facts: Facts,
+        assembly: Assembly,
+    ) -> (Self, mpsc::Receiver<Control>) {
+        let (control, to_write) = mpsc::channel(CONTROL_QUEUE);
+        let permits_max = facts.limits.in_flight.clamp(1, 4096);
+        let inner = Inner {
+            connection,
+            facts,
+            permits: Semaphore::new(permits_max as usize),
+            permits_max,
+            assembly,
+            control,
+            stage: watch::Sender::new(Stage::Open),
+            leaving: Mutex::new(None),
+            draining: AtomicBool::new(false),
+            place_freed: Notify::new(),
+            requests_out: AtomicU64::new(0),
+            requests_in: AtomicU64::new(0),
+        };
+        (Self { inner: Arc::new(inner) }, to_write)
+    }
+
+    pub(crate) fn facts(&self) -> &Facts {
+        &self.inner.facts
+    }
+
+    pub(crate) fn peer(&self) -> &NodeName {
+        &self.inner.facts.peer
+    }
+
+    /// Where the peer is now.
+    pub(crate) fn address(&self) -> SocketAddr {
+        let address = self.inner.connection.remote_address();
+        SocketAddr::new(address.ip().to_canonical(), address.port())
+    }
+
+    /// The smoothed round-trip time.
+    pub(crate) fn round_trip(&self) -> Duration {
+        self.inner.connection.rtt()
+    }
+
+    /// Requests sent and received so far.
+    pub(crate) fn requests(&self) -> (u64, u64) {
+        let Inner { requests_out, requests_in, .. } = &*self.inner;
+        (requests_out.load(Ordering::Relaxed), requests_in.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn stage(&self) -> Stage {
+        *self.inner.stage.borrow()
+    }
+
+    /// Whether no more requests are begun on it.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.stage() != Stage::Open
+    }
+
+    /// Whether two handles are the same session.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+
+    /// Takes a place among the requests in flight and opens a stream. Waits while the peer takes
+    /// no more.
+    pub(crate) async fn open(&self, max_bytes: usize) -> Result<RequestStream, Refused> {
+        self.inner.permits.acquire().await.map_err(|_| Refused)?.forget();
+        let place = Place(self.clone());
+        let (send, recv) = self.inner.connection.open_bi().await.map_err(|_| Refused)?;
+        if self.stage() != Stage::Open {
+            MessageWriter::new(send).reset(ResetCode::Cancelled);
+            return Err(Refused);
+        }
+        self.inner.requests_out.fetch_add(1, Ordering::Relaxed);
+        Ok(RequestStream {
+            writer: MessageWriter::new(send),
+            reader: MessageReader::new(recv, max_bytes, &self.inner.assembly),
+            _place: place,
+        })
+    }
+
+    /// Begins no more requests on this session, lets those in flight end, then closes it.
+    pub(crate) fn drain(&self, why: Farewell) {
+        let mut leaving = self.leaving();
+        if leaving.is_none() {
+            *leaving = Some(why);
+            self.enter(Stage::Draining);
+        }
+    }
+
+    /// Closes the connection at once.
+    pub(crate) fn close(&self, code: CloseCode, reason: &str) {
+        self.inner.connection.close(VarInt::from_u32(code.number()), reason.as_bytes());
+        self.enter(Stage::Closed);
+    }
+
+    /// Moves to a later stage; an earlier one changes nothing.
+    fn enter(&self, next: Stage) {
+        self.inner.stage.send_if_modified(|stage| {
+            let moves = matches!(
+                (*stage, next),
+                (Stage::Open, Stage::Draining) | (Stage::Open | Stage::Draining, Stage::Closed)
+            );
+            if moves {
+                *stage = next;
+            }
+            moves
+        });
+        if next != Stage::Open {
+            self.inner.draining.store(true, Ordering::Relaxed);
+        }
+        if next == Stage::Closed {
+            self.inner.permits.close();
+        }
+    }
+
+    fn leaving(&self) -> MutexGuard<'_, Option<Farewell>> {
+        self.inner.leaving.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many of our requests are in flight.
+    fn asking(&self) -> u32 {
+        let free = u32::try_from(self.inner.permits.available_permits()).unwrap_or(u32::MAX);
+        self.inner.permits_max.saturating_sub(free)
+    }
+}

@@ -1,0 +1,160 @@
+//! The sessions that the node has, by peer.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use bothways_protocol::{Farewell, NodeName};
+use tokio::sync::watch;
+use tokio::time::timeout_at;
+
+use super::rule::{Candidate, Keep, which_stays};
+use super::{Facts, Session, Stage};
+
+/// All sessions; several with one peer while one of them drains, or where the peer is a client.
+#[derive(Debug)]
+pub(crate) struct Table {
+    us: NodeName,
+    connections_per_peer: usize,
+    sessions: Mutex<Sessions>,
+    /// Counts what came and went, so that others can wait for it.
+    changes: watch::Sender<u64>,
+}
+
+#[derive(Debug, Default)]
+struct Sessions {
+    by_peer: HashMap<NodeName, Vec<Session>>,
+    /// The node stops: whoever comes is sent away.
+    closing: Option<Farewell>,
+}
+
+/// The peer has as many connections as it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Full;
+
+impl Table {
+    pub(crate) fn new(us: NodeName, connections_per_peer: usize) -> Self {
+        let (sessions, changes) = (Mutex::default(), watch::Sender::new(0));
+        Self { us, connections_per_peer, sessions, changes }
+    }
+
+    /// Lists a session, and drains the one that it replaces, or itself where the other stays.
+    pub(crate) fn enter(&self, newcomer: &Session) -> Result<(), Full> {
+        let (losers, closing) = {
+            let mut sessions = self.lock();
+            let closing = sessions.closing;
+            let known = sessions.by_peer.entry(newcomer.peer().clone()).or_default();
+            if known.len() >= self.connections_per_peer {
+                return Err(Full);
+            }
+            let losers = self.losers(known, newcomer);
+            known.push(newcomer.clone());
+            (losers, closing)
+        };
+        if let Some(why) = closing {
+            newcomer.drain(why);
+        }
+        for loser in losers {
+            loser.drain(Farewell::Replaced);
+        }
+        self.note_change();
+        Ok(())
+    }
+
+    /// Takes a session off the list.
+    pub(crate) fn leave(&self, gone: &Session) {
+        let mut sessions = self.lock();
+        if let Some(known) = sessions.by_peer.get_mut(gone.peer()) {
+            known.retain(|session| !session.is(gone));
+            if known.is_empty() {
+                sessions.by_peer.remove(gone.peer());
+            }
+        }
+        drop(sessions);
+        self.note_change();
+    }
+
+    /// The session on which requests to this peer are begun: the newest that is open.
+    pub(crate) fn find(&self, peer: &NodeName) -> Option<Session> {
+        let sessions = self.lock();
+        let mut known = sessions.by_peer.get(peer)?.iter().rev();
+        known.find(|session| session.stage() == Stage::Open).cloned()
+    }
+
+    /// Says whether a peer may have one more connection; how many it has, where it may not.
+    pub(crate) fn room_for(&self, peer: &NodeName) -> Result<(), usize> {
+        let connections = self.lock().by_peer.get(peer).map_or(0, Vec::len);
+        if connections < self.connections_per_peer { Ok(()) } else { Err(connections) }
+    }
+
+    /// Every session, in the order of the peers' names.
+    pub(crate) fn all(&self) -> Vec<Session> {
+        let mut all: Vec<_> = self.lock().by_peer.values().flatten().cloned().collect();
+        all.sort_by(|a, b| a.peer().cmp(b.peer()).then(a.facts().since.cmp(&b.facts().since)));
+        all
+    }
+
+    /// Drains every session, those that are yet to come included.
+    pub(crate) fn drain_all(&self, why: Farewell) {
+        let all: Vec<_> = {
+            let mut sessions = self.lock();
+            sessions.closing = Some(why);
+            sessions.by_peer.values().flatten().cloned().collect()
+        };
+        for session in all {
+            session.drain(why);
+        }
+    }
+
+    /// Waits until there is no session.
+    pub(crate) async fn emptied(&self) {
+        self.until(|sessions| sessions.by_peer.is_empty()).await;
+    }
+
+    /// Waits until a session is no longer the one on which requests are begun, or until a time.
+    pub(crate) async fn until_other(&self, session: &Session, deadline: Instant) {
+        let left = self.until(|_| session.is_draining());
+        // When the time is up the caller finds that out by itself.
+        let _ = timeout_at(deadline.into(), left).await;
+    }
+
+    async fn until(&self, holds: impl Fn(&Sessions) -> bool) {
+        let mut changes = self.changes();
+        while !holds(&self.lock()) {
+            // The sender lives as long as this table.
+            let _ = changes.changed().await;
+        }
+    }
+
+    /// Tells of every change from now on.
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// A session has moved to another stage.
+    pub(crate) fn note_change(&self) {
+        self.changes.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    fn losers(&self, known: &[Session], newcomer: &Session) -> Vec<Session> {
+        let mut losers = Vec::new();
+        for existing in known.iter().filter(|session| session.stage() == Stage::Open) {
+            let age = existing.facts().since.elapsed();
+            let (old, new) = (candidate(existing.facts()), candidate(newcomer.facts()));
+            match which_stays(&self.us, newcomer.peer(), old, age, new) {
+                Keep::Newcomer => losers.push(existing.clone()),
+                Keep::Existing => losers.push(newcomer.clone()),
+                Keep::Both => {}
+            }
+        }
+        losers
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Sessions> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn candidate(facts: &Facts) -> Candidate {
+    Candidate { boot_ms: facts.boot_ms, dialed: facts.dialed, role: facts.role }
+}

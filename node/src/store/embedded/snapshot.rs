@@ -1,0 +1,179 @@
+//! What readers see: the tables as the last durable group of writes left them.
+
+use std::ops::Bound;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use bytes::Bytes;
+use redb::{Database, ReadOnlyTable, ReadableDatabase};
+use tokio::sync::watch;
+
+use super::tables::{
+    CHANGES, LoggedChange, META, NEWEST, OLDEST, ONCE, OnceKey, RECORDS, change_of, find_done,
+    stored_key,
+};
+use crate::store::{
+    Change, Changes, Key, Once, PAGE_MAX_BYTES, Page, Prefix, Record, Revision, StoreError,
+};
+
+/// How many entries of the log one read passes, where few of them are of the keys asked for.
+const SCAN_MAX: usize = 4096;
+
+/// Where the writer leaves the newest snapshot for the readers.
+#[derive(Debug)]
+pub(super) struct View {
+    /// `None` once the store is closed.
+    snapshot: RwLock<Option<Arc<Snapshot>>>,
+    newest: watch::Sender<Revision>,
+}
+
+impl View {
+    pub(super) fn of(snapshot: Snapshot) -> Self {
+        let newest = watch::Sender::new(snapshot.newest);
+        Self { snapshot: RwLock::new(Some(Arc::new(snapshot))), newest }
+    }
+
+    /// The newest snapshot.
+    pub(super) fn snapshot(&self) -> Result<Arc<Snapshot>, StoreError> {
+        let snapshot = self.snapshot.read().unwrap_or_else(PoisonError::into_inner);
+        snapshot.clone().ok_or(StoreError::Closed)
+    }
+
+    /// The newest revision that readers see, and a way to wait for the next.
+    pub(super) fn newest(&self) -> watch::Receiver<Revision> {
+        self.newest.subscribe()
+    }
+
+    /// Lets readers see a snapshot, and wakes those who wait for it.
+    pub(super) fn publish(&self, snapshot: Snapshot) {
+        let newest = snapshot.newest;
+        self.replace(Some(Arc::new(snapshot)));
+        self.newest.send_replace(newest);
+    }
+
+    /// Lets go of the last snapshot: readers find the store closed.
+    pub(super) fn close(&self) {
+        self.replace(None);
+    }
+
+    fn replace(&self, next: Option<Arc<Snapshot>>) {
+        let mut snapshot = self.snapshot.write().unwrap_or_else(PoisonError::into_inner);
+        let last = std::mem::replace(&mut *snapshot, next);
+        // Letting go of a read transaction takes redb's locks: not while readers wait for ours.
+        drop(snapshot);
+        drop(last);
+    }
+}
+
+/// The tables at one revision.
+pub(super) struct Snapshot {
+    records: ReadOnlyTable<&'static str, (u64, &'static [u8])>,
+    changes: ReadOnlyTable<u64, LoggedChange<'static>>,
+    once: ReadOnlyTable<OnceKey<'static>, (&'static [u8; 32], u64)>,
+    newest: Revision,
+    oldest: Revision,
+}
+
+impl std::fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Snapshot").field("newest", &self.newest).finish_non_exhaustive()
+    }
+}
+
+impl Snapshot {
+    /// The tables as the last commit left them.
+    pub(super) fn of(database: &Database) -> Result<Self, redb::Error> {
+        let transaction = database.begin_read()?;
+        let meta = transaction.open_table(META)?;
+        let number = |name| Ok::<_, redb::Error>(meta.get(name)?.map_or(0, |found| found.value()));
+        Ok(Self {
+            records: transaction.open_table(RECORDS)?,
+            changes: transaction.open_table(CHANGES)?,
+            once: transaction.open_table(ONCE)?,
+            newest: Revision(number(NEWEST)?),
+            oldest: Revision(number(OLDEST)?),
+        })
+    }
+
+    pub(super) fn get(&self, key: &Key) -> Result<Option<Record>, StoreError> {
+        let found = self.records.get(key.as_str()).map_err(unreadable)?;
+        Ok(found.map(|record| {
+            let (revision, value) = record.value();
+            let value = Bytes::copy_from_slice(value);
+            Record { key: key.clone(), revision: Revision(revision), value }
+        }))
+    }
+
+    pub(super) fn list(
+        &self,
+        prefix: &Prefix,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<Page, StoreError> {
+        let start = match after {
+            Some(key) if key.as_str() >= prefix.as_str() => Bound::Excluded(key.as_str()),
+            _ => Bound::Included(prefix.as_str()),
+        };
+        let range = self.records.range::<&str>((start, Bound::Unbounded)).map_err(unreadable)?;
+        let mut page = Page { records: Vec::new(), next: None, revision: self.newest };
+        let mut bytes = 0;
+        for entry in range {
+            let (key, record) = entry.map_err(unreadable)?;
+            if !prefix.holds(key.value()) {
+                break;
+            }
+            if page.records.len() >= limit || bytes >= PAGE_MAX_BYTES {
+                page.next = page.records.last().map(|record| record.key.clone());
+                break;
+            }
+            let (revision, value) = record.value();
+            bytes += value.len();
+            page.records.push(Record {
+                key: stored_key(key.value())?,
+                revision: Revision(revision),
+                value: Bytes::copy_from_slice(value),
+            });
+        }
+        Ok(page)
+    }
+
+    pub(super) fn changes_after(
+        &self,
+        after: Revision,
+        prefix: &Prefix,
+        limit: usize,
+    ) -> Result<Changes, StoreError> {
+        let (oldest, newest) = (self.oldest, self.newest);
+        if after < oldest || after > newest {
+            return Err(StoreError::OutOfRange { asked: after, oldest, newest });
+        }
+        let range = (Bound::Excluded(after.0), Bound::Unbounded);
+        let range = self.changes.range::<u64>(range).map_err(unreadable)?;
+        let mut found = Changes { changes: Vec::new(), through: after };
+        let mut bytes = 0;
+        for entry in range.take(SCAN_MAX) {
+            let (revision, logged) = entry.map_err(unreadable)?;
+            let (_age, key, value) = logged.value();
+            if prefix.holds(key) {
+                if found.changes.len() >= limit || bytes >= PAGE_MAX_BYTES {
+                    break;
+                }
+                bytes += value.map_or(0, <[u8]>::len);
+                found.changes.push(change_of(revision.value(), logged.value())?);
+            }
+            found.through = Revision(revision.value());
+        }
+        Ok(found)
+    }
+
+    pub(super) fn done(&self, once: &Once) -> Result<Option<Change>, StoreError> {
+        find_done(&self.once, &self.changes, once).map_err(unreadable)?
+    }
+}
+
+fn unreadable(error: impl Into<redb::Error>) -> StoreError {
+    match error.into() {
+        redb::Error::Corrupted(why) => StoreError::Corrupt { what: "the file".to_owned(), why },
+        redb::Error::DatabaseClosed => StoreError::Closed,
+        other => StoreError::Unreadable { why: other.to_string().into() },
+    }
+}

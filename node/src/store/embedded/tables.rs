@@ -1,0 +1,268 @@
+//! What stands in the file, and how one write changes it.
+
+use bytes::Bytes;
+use redb::{ReadableTable, ReadableTableMetadata, Table, TableDefinition, WriteTransaction};
+
+use crate::store::{
+    Change, ChangeKind, Expect, Key, Once, Revision, StoreBounds, StoreError, Write,
+};
+
+/// Key → the revision of the change that made the record, and its value.
+pub(super) const RECORDS: TableDefinition<'static, &str, (u64, &[u8])> =
+    TableDefinition::new("records");
+
+/// Revision → [`LoggedChange`]. Who trims it begins at the first, moves [`OLDEST`] on, and keeps
+/// what [`ONCE`] refers to: the answer to a repeated write is read here.
+pub(super) const CHANGES: TableDefinition<'static, u64, LoggedChange<'static>> =
+    TableDefinition::new("changes");
+
+/// The store's age when the change was made (milliseconds), the record's key, and its value or
+/// that it was deleted.
+pub(super) type LoggedChange<'a> = (u64, &'a str, Option<&'a [u8]>);
+
+/// [`OnceKey`] → the digest of the params, and the revision of the change that was made.
+pub(super) const ONCE: TableDefinition<'static, OnceKey<'static>, (&[u8; 32], u64)> =
+    TableDefinition::new("once");
+
+/// Revision → the store's age then (milliseconds), and the key in [`ONCE`]: what to forget first.
+const ONCE_AGES: TableDefinition<'static, u64, (u64, OnceKey<'static>)> =
+    TableDefinition::new("once_ages");
+
+/// The idempotency key, the caller and the method.
+pub(super) type OnceKey<'a> = (&'a [u8; 16], &'a str, &'a str);
+
+/// A few numbers under a name.
+pub(super) const META: TableDefinition<'static, &str, u64> = TableDefinition::new("meta");
+
+/// In [`META`]: how the tables are to be read, [`FORMAT_OURS`].
+pub(super) const FORMAT: &str = "format";
+/// In [`META`]: the revision of the newest change.
+pub(super) const NEWEST: &str = "newest";
+/// In [`META`]: the revision behind which all changes are in the log.
+pub(super) const OLDEST: &str = "oldest";
+/// In [`META`]: how long the store has been open in its life, in milliseconds.
+pub(super) const AGE_MS: &str = "age_ms";
+
+/// The format that this code reads and writes.
+pub(super) const FORMAT_OURS: u64 = 1;
+
+/// The most idempotency keys that one transaction forgets: twice as many as it can add, so that
+/// forgetting keeps up and costs no single write much.
+const FORGET_MAX: u64 = 2 * super::writer::GROUP_MAX as u64;
+
+/// The parts of an idempotency key, as they stand in the file.
+pub(super) fn once_key(once: &Once) -> OnceKey<'_> {
+    (&once.key.0, once.caller.as_str(), once.method.as_str())
+}
+
+/// A change as it is read back.
+pub(super) fn change_of(revision: u64, logged: LoggedChange<'_>) -> Result<Change, StoreError> {
+    let (_age, key, value) = logged;
+    let kind =
+        value.map_or(ChangeKind::Delete, |value| ChangeKind::Put(Bytes::copy_from_slice(value)));
+    Ok(Change { revision: Revision(revision), key: stored_key(key)?, kind })
+}
+
+/// A key as it is read back.
+pub(super) fn stored_key(text: &str) -> Result<Key, StoreError> {
+    text.parse().map_err(|error: crate::store::KeyError| StoreError::Corrupt {
+        what: "a key".to_owned(),
+        why: error.to_string(),
+    })
+}
+
+/// The tables within one write transaction.
+pub(super) struct Tables<'t> {
+    records: Table<'t, &'static str, (u64, &'static [u8])>,
+    changes: Table<'t, u64, LoggedChange<'static>>,
+    once: Table<'t, OnceKey<'static>, (&'static [u8; 32], u64)>,
+    once_ages: Table<'t, u64, (u64, OnceKey<'static>)>,
+    meta: Table<'t, &'static str, u64>,
+    newest: u64,
+    age_ms: u64,
+}
+
+impl<'t> Tables<'t> {
+    /// Opens the tables, making those that are missing, at an age of the store.
+    pub(super) fn open(
+        transaction: &'t WriteTransaction,
+        age_ms: u64,
+    ) -> Result<Self, redb::Error> {
+        let meta = transaction.open_table(META)?;
+        let newest = meta.get(NEWEST)?.map_or(0, |newest| newest.value());
+        Ok(Self {
+            records: transaction.open_table(RECORDS)?,
+            changes: transaction.open_table(CHANGES)?,
+            once: transaction.open_table(ONCE)?,
+            once_ages: transaction.open_table(ONCE_AGES)?,
+            meta,
+            newest,
+            age_ms,
+        })
+    }
+
+    /// Notes the format and the counters of a store that has none yet.
+    pub(super) fn found(&mut self) -> Result<(), redb::Error> {
+        self.meta.insert(FORMAT, FORMAT_OURS)?;
+        for counter in [NEWEST, OLDEST, AGE_MS] {
+            self.meta.insert(counter, 0)?;
+        }
+        Ok(())
+    }
+
+    /// The revision of the newest change, those of this transaction included.
+    pub(super) fn newest(&self) -> u64 {
+        self.newest
+    }
+
+    /// Notes how far this transaction has come: the last step before its commit.
+    pub(super) fn finish(mut self) -> Result<(), redb::Error> {
+        self.meta.insert(NEWEST, self.newest)?;
+        self.meta.insert(AGE_MS, self.age_ms)?;
+        Ok(())
+    }
+
+    /// Does one write, or says why not; a refused write leaves nothing behind.
+    ///
+    /// The outer error is the file's, and spoils the whole transaction.
+    pub(super) fn apply(
+        &mut self,
+        write: &Write,
+    ) -> Result<Result<Change, StoreError>, redb::Error> {
+        if let Some(once) = &write.once {
+            match self.done(once)? {
+                Ok(None) => {}
+                Ok(Some(before)) => return Ok(Ok(before)),
+                Err(refused) => return Ok(Err(refused)),
+            }
+        }
+        let found = self.records.get(write.key.as_str())?.map(|record| record.value().0);
+        if let Err(refused) = judge(write, found.map(Revision)) {
+            return Ok(Err(refused));
+        }
+        self.store(write).map(Ok)
+    }
+
+    fn done(&self, once: &Once) -> Result<Result<Option<Change>, StoreError>, redb::Error> {
+        find_done(&self.once, &self.changes, once)
+    }
+
+    fn store(&mut self, write: &Write) -> Result<Change, redb::Error> {
+        self.newest += 1;
+        let (revision, key) = (self.newest, write.key.as_str());
+        let value = match &write.kind {
+            ChangeKind::Put(value) => {
+                self.records.insert(key, (revision, value.as_ref()))?;
+                Some(value.as_ref())
+            }
+            ChangeKind::Delete => {
+                self.records.remove(key)?;
+                None
+            }
+        };
+        self.changes.insert(revision, (self.age_ms, key, value))?;
+        if let Some(once) = &write.once {
+            self.once.insert(once_key(once), (&once.params, revision))?;
+            self.once_ages.insert(revision, (self.age_ms, once_key(once)))?;
+        }
+        let key = write.key.clone();
+        Ok(Change { revision: Revision(revision), key, kind: write.kind.clone() })
+    }
+
+    /// Forgets the idempotency keys that are too old, and the oldest where `incoming` more would
+    /// be too many.
+    pub(super) fn forget(
+        &mut self,
+        bounds: &StoreBounds,
+        incoming: u64,
+    ) -> Result<(), redb::Error> {
+        let too_old = u64::try_from(bounds.keys_for.as_millis()).unwrap_or(u64::MAX);
+        let mut too_many = (self.once.len()? + incoming).saturating_sub(bounds.keys);
+        for _ in 0..FORGET_MAX {
+            let Some((revision, age)) = self.oldest_once()? else { break };
+            if too_many == 0 && self.age_ms.saturating_sub(age) < too_old {
+                break;
+            }
+            too_many = too_many.saturating_sub(1);
+            if let Some(entry) = self.once_ages.remove(revision)? {
+                self.once.remove(entry.value().1)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn oldest_once(&self) -> Result<Option<(u64, u64)>, redb::Error> {
+        let first = self.once_ages.first()?;
+        Ok(first.map(|(revision, entry)| (revision.value(), entry.value().0)))
+    }
+}
+
+/// Whether a write may go on, given the record's revision.
+fn judge(write: &Write, found: Option<Revision>) -> Result<(), StoreError> {
+    let key = || write.key.clone();
+    match (write.expect, found) {
+        (Expect::Absent, Some(found)) => Err(StoreError::Exists { key: key(), found }),
+        (Expect::Revision(_), None) => Err(StoreError::Missing { key: key() }),
+        (Expect::Revision(expected), Some(found)) if expected != found => {
+            Err(StoreError::Conflict { key: key(), expected, found })
+        }
+        (_, None) if write.kind == ChangeKind::Delete => Err(StoreError::Missing { key: key() }),
+        _ => Ok(()),
+    }
+}
+
+/// The change that was made under an idempotency key, if the params are those of then.
+pub(super) fn find_done(
+    keys: &impl ReadableTable<OnceKey<'static>, (&'static [u8; 32], u64)>,
+    changes: &impl ReadableTable<u64, LoggedChange<'static>>,
+    once: &Once,
+) -> Result<Result<Option<Change>, StoreError>, redb::Error> {
+    let Some(entry) = keys.get(once_key(once))? else { return Ok(Ok(None)) };
+    let (params, revision) = entry.value();
+    if *params != once.params {
+        return Ok(Err(StoreError::KeyReused));
+    }
+    let change = changes.get(revision)?.map(|logged| change_of(revision, logged.value()));
+    Ok(change.transpose().and_then(|found| {
+        found.map(Some).ok_or_else(|| StoreError::Corrupt {
+            what: format!("change {revision}"),
+            why: "an idempotency key refers to it, and it is gone".to_owned(),
+        })
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_write_goes_on_only_where_the_record_is_as_expected() {
+        let revision = |n| Expect::Revision(Revision(n));
+        let table = [
+            // expect, deletes, found, refused as
+            (Expect::Any, false, None, None),
+            (Expect::Any, false, Some(3), None),
+            (Expect::Any, true, Some(3), None),
+            (Expect::Any, true, None, Some("missing")),
+            (Expect::Absent, false, None, None),
+            (Expect::Absent, false, Some(3), Some("exists")),
+            (Expect::Absent, true, None, Some("missing")),
+            (revision(3), false, Some(3), None),
+            (revision(3), true, Some(3), None),
+            (revision(3), false, Some(4), Some("conflict")),
+            (revision(3), true, Some(2), Some("conflict")),
+            (revision(3), false, None, Some("missing")),
+        ];
+        for (expect, deletes, found, refused) in table {
+            let kind = if deletes { ChangeKind::Delete } else { ChangeKind::Put(Bytes::new()) };
+            let write = Write { key: "a".parse().unwrap(), expect, kind, once: None };
+            let judged = judge(&write, found.map(Revision)).err().map(|error| match error {
+                StoreError::Missing { .. } => "missing",
+                StoreError::Exists { .. } => "exists",
+                StoreError::Conflict { .. } => "conflict",
+                other => panic!("{other}"),
+            });
+            assert_eq!(judged, refused, "{expect:?}, deletes {deletes}, found {found:?}");
+        }
+    }
+}

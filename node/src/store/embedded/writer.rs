@@ -1,0 +1,241 @@
+//! The one thread that writes: whatever waits becomes one transaction, one fsync, many answers.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use redb::{Database, Durability, ReadableDatabase};
+use tokio::sync::{mpsc, oneshot};
+
+use super::disk::Fault;
+use super::snapshot::{Snapshot, View};
+use super::tables::{AGE_MS, FORMAT, FORMAT_OURS, META, Tables};
+use crate::store::{Change, StoreBounds, StoreError, Write};
+
+/// The most writes that one transaction takes.
+pub(super) const GROUP_MAX: usize = 256;
+
+type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
+
+/// What the thread is asked for.
+pub(super) enum Ask {
+    /// To do a write and answer once it is durable.
+    Write(Write, Answer<Change>),
+    /// To finish what waits, close the file, answer and end.
+    Close(Answer<()>),
+}
+
+/// The thread's state: it alone has the database, so what it closes is closed.
+pub(super) struct Writer {
+    database: Database,
+    /// What failed on the disk, if anything did: redb itself is not told.
+    fault: Arc<Fault>,
+    asks: mpsc::Receiver<Ask>,
+    view: Arc<View>,
+    bounds: StoreBounds,
+    clock: Clock,
+    /// Why no write is taken any more; never taken back.
+    read_only: Option<Arc<str>>,
+    /// Those who wait for the end.
+    closing: Vec<Answer<()>>,
+}
+
+impl Writer {
+    /// Makes the tables of a new store, or reads where an old one stands.
+    pub(super) fn begin(
+        database: Database,
+        fault: Arc<Fault>,
+        asks: mpsc::Receiver<Ask>,
+        bounds: &StoreBounds,
+    ) -> Result<Self, BeginError> {
+        let clock = match age_of(&database)? {
+            Some(age_ms) => Clock::going_on(age_ms),
+            None => {
+                found(&database)?;
+                Clock::going_on(0)
+            }
+        };
+        let view = Arc::new(View::of(Snapshot::of(&database)?));
+        fault.check().map_err(BeginError::Fault)?;
+        let (bounds, closing) = (bounds.clone(), Vec::new());
+        Ok(Self { database, fault, asks, view, bounds, clock, read_only: None, closing })
+    }
+
+    /// What readers see of this writer's work.
+    pub(super) fn view(&self) -> Arc<View> {
+        Arc::clone(&self.view)
+    }
+
+    /// Writes until it is closed or nobody is left who could ask.
+    pub(super) fn run(mut self) {
+        while let Some(first) = self.asks.blocking_recv() {
+            let group = self.gather(first);
+            if !group.is_empty() {
+                self.serve(group);
+            }
+        }
+        self.end();
+    }
+
+    /// What waits, up to a group.
+    fn gather(&mut self, first: Ask) -> Vec<(Write, Answer<Change>)> {
+        let mut group = Vec::new();
+        let mut next = Some(first);
+        while let Some(ask) = next {
+            match ask {
+                Ask::Write(write, answer) => group.push((write, answer)),
+                Ask::Close(answer) => {
+                    // What has been handed over is still received, and nothing more.
+                    self.asks.close();
+                    self.closing.push(answer);
+                }
+            }
+            next = if group.len() < GROUP_MAX { self.asks.try_recv().ok() } else { None };
+        }
+        group
+    }
+
+    /// Does a group of writes and answers each.
+    fn serve(&mut self, group: Vec<(Write, Answer<Change>)>) {
+        let (writes, answers): (Vec<Write>, Vec<_>) = group.into_iter().unzip();
+        let outcomes = self.outcomes(&writes);
+        for (answer, outcome) in answers.into_iter().zip(outcomes) {
+            // An asker that has gone is told when it asks again with its key.
+            let _ = answer.send(outcome);
+        }
+    }
+
+    fn outcomes(&mut self, writes: &[Write]) -> Vec<Result<Change, StoreError>> {
+        if let Some(why) = &self.read_only {
+            let refused = || Err(StoreError::ReadOnly { why: Arc::clone(why) });
+            return writes.iter().map(|_| refused()).collect();
+        }
+        match self.commit(writes) {
+            Ok(outcomes) => outcomes,
+            Err(why) => {
+                tracing::error!(error = %why, "store read-only until restart");
+                let why: Arc<str> = why.into();
+                self.read_only = Some(Arc::clone(&why));
+                writes.iter().map(|_| Err(StoreError::InDoubt { why: Arc::clone(&why) })).collect()
+            }
+        }
+    }
+
+    /// Makes a group durable and lets readers see it. After an error nothing of it may be
+    /// acknowledged, and nothing may be written after it.
+    fn commit(&self, writes: &[Write]) -> Result<Vec<Result<Change, StoreError>>, String> {
+        self.fault.check()?;
+        let outcomes = self.transact(writes);
+        // A fault of the disk is the cause of whatever redb made of it, success included.
+        self.fault.check()?;
+        let (outcomes, changed) = outcomes.map_err(|error| error.to_string())?;
+        if changed {
+            let snapshot = Snapshot::of(&self.database).map_err(|error| error.to_string())?;
+            self.view.publish(snapshot);
+        }
+        Ok(outcomes)
+    }
+
+    fn transact(&self, writes: &[Write]) -> Result<(Vec<Outcome>, bool), redb::Error> {
+        let mut transaction = self.database.begin_write()?;
+        transaction.set_durability(Durability::Immediate)?;
+        let mut tables = Tables::open(&transaction, self.clock.age_ms())?;
+        let before = tables.newest();
+        tables.forget(&self.bounds, writes.len() as u64)?;
+        let outcomes: Result<Vec<_>, _> = writes.iter().map(|write| tables.apply(write)).collect();
+        let (outcomes, changed) = (outcomes?, tables.newest() > before);
+        if changed {
+            tables.finish()?;
+            transaction.commit()?;
+        } else {
+            drop(tables);
+            transaction.abort()?;
+        }
+        Ok((outcomes, changed))
+    }
+
+    /// Lets go of the file, then answers those who asked for it.
+    fn end(self) {
+        self.view.close();
+        let closed = self.database.close().map_err(|error| error.to_string());
+        let ended = match (self.read_only, self.fault.check().and(closed)) {
+            (Some(why), _) => Err(StoreError::ReadOnly { why }),
+            (None, Err(why)) => {
+                tracing::error!(error = %why, "store closed with a fault");
+                Err(StoreError::ReadOnly { why: why.into() })
+            }
+            (None, Ok(())) => Ok(()),
+        };
+        for answer in self.closing {
+            // Who no longer waits for the end needs no answer.
+            let _ = answer.send(ended.clone());
+        }
+    }
+}
+
+type Outcome = Result<Change, StoreError>;
+
+/// Why a writer cannot begin over a database that opened.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum BeginError {
+    /// There are tables, and they are not ours.
+    #[error("{0}")]
+    Foreign(String),
+    /// redb fails.
+    #[error(transparent)]
+    Database(#[from] redb::Error),
+    /// The disk failed while the tables were made.
+    #[error("{0}")]
+    Fault(String),
+}
+
+/// How long a store has been open in its life; `None` where it has no tables yet.
+fn age_of(database: &Database) -> Result<Option<u64>, BeginError> {
+    let transaction = database.begin_read().map_err(redb::Error::from)?;
+    let meta = match transaction.open_table(META) {
+        Ok(meta) => meta,
+        Err(redb::TableError::TableDoesNotExist(_)) => {
+            let tables = transaction.list_tables().map_err(redb::Error::from)?.count();
+            return match tables {
+                0 => Ok(None),
+                _ => Err(BeginError::Foreign("a redb file of another program".to_owned())),
+            };
+        }
+        Err(redb::TableError::Storage(error)) => return Err(redb::Error::from(error).into()),
+        Err(other) => return Err(BeginError::Foreign(other.to_string())),
+    };
+    let number = |name| Ok::<_, redb::Error>(meta.get(name)?.map(|found| found.value()));
+    match number(FORMAT)? {
+        Some(FORMAT_OURS) => Ok(Some(number(AGE_MS)?.unwrap_or(0))),
+        Some(format) => Err(BeginError::Foreign(format!(
+            "its format is {format} and this program reads {FORMAT_OURS}: use the newer program"
+        ))),
+        None => Err(BeginError::Foreign("a redb file of another program".to_owned())),
+    }
+}
+
+fn found(database: &Database) -> Result<(), redb::Error> {
+    let transaction = database.begin_write()?;
+    let mut tables = Tables::open(&transaction, 0)?;
+    tables.found()?;
+    tables.finish()?;
+    transaction.commit()?;
+    Ok(())
+}
+
+/// How long the store has been open in its life: grows while the process runs, and goes on where
+/// the last process left it. No wall clock comes into it, so none can make keys look old.
+struct Clock {
+    before_ms: u64,
+    opened: Instant,
+}
+
+impl Clock {
+    fn going_on(before_ms: u64) -> Self {
+        Self { before_ms, opened: Instant::now() }
+    }
+
+    fn age_ms(&self) -> u64 {
+        let now = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.before_ms.saturating_add(now)
+    }
+}

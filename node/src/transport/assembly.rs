@@ -1,0 +1,114 @@
+//! How many bytes of messages that are not whole yet are held: by one peer, and in all.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// The bytes that one peer's unfinished messages may hold.
+#[derive(Debug, Clone)]
+pub(crate) struct Assembly {
+    mine: Arc<Account>,
+    all: Arc<Account>,
+}
+
+/// The bytes that the unfinished messages of all peers may hold.
+#[derive(Debug, Clone)]
+pub(crate) struct AssemblyBudget {
+    peer_bytes: usize,
+    all: Arc<Account>,
+}
+
+#[derive(Debug)]
+struct Account {
+    held: AtomicUsize,
+    max: usize,
+}
+
+/// What one message holds of both accounts; given back when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Share {
+    of: Assembly,
+    bytes: usize,
+}
+
+/// There is no room for more bytes of unfinished messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Crowded;
+
+impl AssemblyBudget {
+    pub(crate) fn new(peer_bytes: usize, all_bytes: usize) -> Self {
+        Self { peer_bytes, all: Arc::new(Account::new(all_bytes)) }
+    }
+
+    /// The account of one more peer.
+    pub(crate) fn peer(&self) -> Assembly {
+        Assembly { mine: Arc::new(Account::new(self.peer_bytes)), all: self.all.clone() }
+    }
+}
+
+impl Assembly {
+    pub(crate) fn share(&self) -> Share {
+        Share { of: self.clone(), bytes: 0 }
+    }
+}
+
+impl Share {
+    /// Holds so many bytes from now on, more or fewer than before.
+    pub(crate) fn hold(&mut self, bytes: usize) -> Result<(), Crowded> {
+        if let Some(more) = bytes.checked_sub(self.bytes) {
+            self.of.mine.take(more)?;
+            self.of.all.take(more).inspect_err(|_| self.of.mine.give(more))?;
+        } else {
+            let fewer = self.bytes - bytes;
+            self.of.mine.give(fewer);
+            self.of.all.give(fewer);
+        }
+        self.bytes = bytes;
+        Ok(())
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.of.mine.give(self.bytes);
+        self.of.all.give(self.bytes);
+    }
+}
+
+impl Account {
+    fn new(max: usize) -> Self {
+        Self { held: AtomicUsize::new(0), max }
+    }
+
+    fn take(&self, bytes: usize) -> Result<(), Crowded> {
+        let fits = |held: usize| held.checked_add(bytes).filter(|held| *held <= self.max);
+        let taken = self.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits);
+        taken.map(|_| ()).map_err(|_| Crowded)
+    }
+
+    fn give(&self, bytes: usize) {
+        self.held.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_holds_its_share_and_all_of_them_no_more_than_the_whole() {
+        let budget = AssemblyBudget::new(10, 15);
+        let (ann, ben) = (budget.peer(), budget.peer());
+        let (mut first, mut second) = (ann.share(), ann.share());
+        assert_eq!(first.hold(10), Ok(()));
+        assert_eq!(second.hold(1), Err(Crowded));
+        let mut third = ben.share();
+        assert_eq!(third.hold(6), Err(Crowded));
+        assert_eq!(third.hold(5), Ok(()));
+        drop(first);
+        assert_eq!(third.hold(10), Ok(()));
+        assert_eq!(second.hold(5), Ok(()));
+        assert_eq!(second.hold(0), Ok(()));
+        drop((second, third));
+        assert_eq!(budget.all.held.load(Ordering::Relaxed), 0);
+    }
+}

@@ -1,0 +1,127 @@
+//! UDP sockets with QUIC on them: those that listen, and the one that dials.
+
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::time::Duration;
+
+use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
+use quinn::{
+    ClientConfig, Endpoint, EndpointConfig, IdleTimeout, ServerConfig, TokioRuntime,
+    TransportConfig, VarInt,
+};
+use thiserror::Error;
+
+use crate::config::Limits;
+
+/// Streams that a peer may open beyond its requests in flight: the control stream, and some to be
+/// refused with a clear answer.
+const SPARE_STREAMS: usize = 16;
+
+/// A socket on which no QUIC endpoint could be made.
+#[derive(Debug, Error)]
+pub enum EndpointError {
+    /// The address is taken, not ours, or not allowed to us.
+    #[error("cannot listen on {address} (UDP): {source}{}", advice(source))]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// No socket to dial from could be opened.
+    #[error("cannot open a UDP socket to dial from: {0}")]
+    Dialing(io::Error),
+    /// The TLS settings do not suit QUIC.
+    #[error("these TLS settings do not suit QUIC: {0}")]
+    Tls(String),
+}
+
+fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "; another program listens there: stop it, or choose another port (0 takes a free one)"
+        }
+        io::ErrorKind::AddrNotAvailable => "; this machine has no such address",
+        io::ErrorKind::PermissionDenied => "; ports below 1024 need a privilege",
+        _ => "",
+    }
+}
+
+/// A socket that answers.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) address: SocketAddr,
+}
+
+impl Listener {
+    /// Binds an address; port 0 takes a free one.
+    pub(crate) fn bind(
+        address: SocketAddr,
+        tls: rustls::ServerConfig,
+        transport: Arc<TransportConfig>,
+    ) -> Result<Self, EndpointError> {
+        let bind = |source| EndpointError::Bind { address, source };
+        let crypto = QuicServerConfig::try_from(tls)
+            .map_err(|error| EndpointError::Tls(error.to_string()))?;
+        let mut config = ServerConfig::with_crypto(Arc::new(crypto));
+        config.transport_config(transport);
+        let socket = UdpSocket::bind(address).map_err(bind)?;
+        let endpoint = endpoint(Some(config), socket).map_err(bind)?;
+        let address = endpoint.local_addr().map_err(bind)?;
+        Ok(Self { endpoint, address })
+    }
+}
+
+/// The socket that asks for connections: it never answers an Initial.
+#[derive(Debug)]
+pub(crate) struct Dialing {
+    pub(crate) endpoint: Endpoint,
+    transport: Arc<TransportConfig>,
+}
+
+impl Dialing {
+    /// Opens a socket for both address families, or for IPv4 where the machine has no other.
+    pub(crate) fn open(transport: Arc<TransportConfig>) -> Result<Self, EndpointError> {
+        let socket = UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0))
+            .or_else(|_| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)))
+            .map_err(EndpointError::Dialing)?;
+        let endpoint = endpoint(None, socket).map_err(EndpointError::Dialing)?;
+        Ok(Self { endpoint, transport })
+    }
+
+    /// Begins a connection.
+    pub(crate) fn connect(
+        &self,
+        address: SocketAddr,
+        name: &str,
+        tls: rustls::ClientConfig,
+    ) -> Result<quinn::Connecting, String> {
+        let crypto = QuicClientConfig::try_from(tls).map_err(|error| error.to_string())?;
+        let mut config = ClientConfig::new(Arc::new(crypto));
+        config.transport_config(self.transport.clone());
+        self.endpoint.connect_with(config, address, name).map_err(|error| error.to_string())
+    }
+}
+
+fn endpoint(config: Option<ServerConfig>, socket: UdpSocket) -> io::Result<Endpoint> {
+    Endpoint::new(EndpointConfig::default(), config, socket, Arc::new(TokioRuntime))
+}
+
+/// What both sides of a connection are held to, besides which the dialer keeps it alive.
+pub(crate) fn quic_settings(limits: &Limits, keep_alive: Option<Duration>) -> TransportConfig {
+    let mut transport = TransportConfig::default();
+    let whole = |value: usize| VarInt::from_u32(u32::try_from(value).unwrap_or(u32::MAX));
+    let idle = IdleTimeout::try_from(limits.idle).expect("the Plan bounds it to ten minutes");
+    transport
+        .max_concurrent_bidi_streams(whole(limits.requests_in_flight + SPARE_STREAMS))
+        .max_concurrent_uni_streams(VarInt::from_u32(0))
+        .datagram_receive_buffer_size(None)
+        .stream_receive_window(whole(limits.stream_window_bytes))
+        .receive_window(whole(limits.connection_window_bytes))
+        .send_window(limits.connection_window_bytes as u64)
+        .max_idle_timeout(Some(idle))
+        .keep_alive_interval(keep_alive);
+    transport
+}

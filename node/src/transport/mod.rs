@@ -1,0 +1,13 @@
+//! QUIC: endpoints, and streams of messages. Knows the protocol's frames and the bounds; knows no
+//! session, no method and no node.
+
+mod assembly;
+mod endpoint;
+mod gate;
+mod stream;
+
+pub(crate) use assembly::{Assembly, AssemblyBudget};
+pub use endpoint::EndpointError;
+pub(crate) use endpoint::{Dialing, Listener, quic_settings};
+pub(crate) use gate::{Admission, Gate, GateBounds};
+pub(crate) use stream::{MessageReader, MessageWriter, ReadError};

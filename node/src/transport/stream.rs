@@ -1,0 +1,174 @@
+//! One direction of a stream each: messages out, messages in.
+
+use std::time::Duration;
+
+use bothways_protocol::{FrameError, Frames, ResetCode};
+use bytes::Bytes;
+use quinn::{ReadError as QuicReadError, RecvStream, SendStream, VarInt, WriteError};
+use thiserror::Error;
+use tokio::time::timeout;
+
+use super::assembly::{Assembly, Crowded, Share};
+
+/// The most bytes that one read takes from a stream.
+const CHUNK_MAX_BYTES: usize = 64 * 1024;
+
+/// Writes messages. Dropped before it was finished it *resets* the stream, so that half a message
+/// never looks whole (quinn's own drop would finish it).
+#[derive(Debug)]
+pub(crate) struct MessageWriter {
+    stream: SendStream,
+    sent_bytes: u64,
+    ended: bool,
+}
+
+impl MessageWriter {
+    pub(crate) fn new(stream: SendStream) -> Self {
+        Self { stream, sent_bytes: 0, ended: false }
+    }
+
+    /// Writes one message, its length in front.
+    pub(crate) async fn send(&mut self, message: Bytes) -> Result<(), WriteError> {
+        self.sent_bytes += message.len() as u64;
+        self.stream.write_chunk(message).await
+    }
+
+    /// Says that no message follows.
+    pub(crate) fn finish(&mut self) {
+        self.ended = true;
+        // A stream that the peer has stopped already needs no end.
+        let _ = self.stream.finish();
+    }
+
+    /// Tells the reader to throw away what it has.
+    pub(crate) fn reset(&mut self, code: ResetCode) {
+        self.ended = true;
+        let _ = self.stream.reset(VarInt::from_u32(code.number()));
+    }
+
+    /// Waits until the reader wants no more: because it stopped the stream, or has all of it.
+    pub(crate) fn stopped(&self) -> impl Future<Output = ()> + Send + use<> {
+        let stopped = self.stream.stopped();
+        async move { drop(stopped.await) }
+    }
+
+    /// How many bytes were written, lengths included.
+    pub(crate) fn sent_bytes(&self) -> u64 {
+        self.sent_bytes
+    }
+
+    /// The stream's index among those of its initiator and kind (RFC 9000 §2.1).
+    pub(crate) fn index(&self) -> u64 {
+        self.stream.id().index()
+    }
+}
+
+impl Drop for MessageWriter {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.reset(ResetCode::Cancelled);
+        }
+    }
+}
+
+/// A stream from which no further message can be read.
+#[derive(Debug, Error)]
+pub(crate) enum ReadError {
+    /// What came is no message within the bounds.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    /// The peers' unfinished messages hold too much memory already.
+    #[error("too many unfinished messages at once")]
+    Crowded,
+    /// The message did not come whole in time.
+    #[error("the message did not arrive whole within {within_ms} ms")]
+    Slow {
+        /// The time given, in milliseconds.
+        within_ms: u128,
+    },
+    /// The peer threw the stream away.
+    #[error("the peer reset the stream ({})", .0.map_or("unknown", ResetCode::as_str))]
+    Reset(Option<ResetCode>),
+    /// The connection is gone.
+    #[error("the connection is lost: {0}")]
+    Lost(quinn::ConnectionError),
+}
+
+/// Reads messages, and holds no more of an unfinished one than the bounds allow.
+#[derive(Debug)]
+pub(crate) struct MessageReader {
+    stream: RecvStream,
+    frames: Frames,
+    share: Share,
+    received_bytes: u64,
+    ended: bool,
+}
+
+impl MessageReader {
+    pub(crate) fn new(stream: RecvStream, max_bytes: usize, assembly: &Assembly) -> Self {
+        let (frames, share) = (Frames::new(max_bytes), assembly.share());
+        Self { stream, frames, share, received_bytes: 0, ended: false }
+    }
+
+    /// The next message without its length; `None` when the stream has ended behind a message.
+    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, ReadError> {
+        loop {
+            if let Some(message) = self.frames.next_message()? {
+                self.share.hold(self.frames.held_bytes()).map_err(|Crowded| ReadError::Crowded)?;
+                return Ok(Some(message));
+            }
+            self.share.hold(self.frames.held_bytes()).map_err(|Crowded| ReadError::Crowded)?;
+            match self.stream.read_chunk(CHUNK_MAX_BYTES, true).await {
+                Ok(Some(chunk)) => {
+                    self.received_bytes += chunk.bytes.len() as u64;
+                    self.frames.push(chunk.bytes);
+                }
+                Ok(None) => {
+                    self.ended = true;
+                    return self.frames.finish().map(|()| None).map_err(ReadError::from);
+                }
+                Err(error) => return Err(read_error(error)),
+            }
+        }
+    }
+
+    /// The next message, if it arrives whole within the time given.
+    pub(crate) async fn next_within(
+        &mut self,
+        limit: Duration,
+    ) -> Result<Option<Bytes>, ReadError> {
+        let slow = |_| ReadError::Slow { within_ms: limit.as_millis() };
+        timeout(limit, self.next()).await.map_err(slow)?
+    }
+
+    /// Tells the writer that nothing more is read (STOP_SENDING, RFC 9000 §19.5).
+    pub(crate) fn stop(&mut self, code: ResetCode) {
+        self.ended = true;
+        let _ = self.stream.stop(VarInt::from_u32(code.number()));
+    }
+
+    /// How many bytes were read, lengths included.
+    pub(crate) fn received_bytes(&self) -> u64 {
+        self.received_bytes
+    }
+}
+
+impl Drop for MessageReader {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.stop(ResetCode::Cancelled);
+        }
+    }
+}
+
+fn read_error(error: QuicReadError) -> ReadError {
+    match error {
+        QuicReadError::Reset(code) => ReadError::Reset(ResetCode::of(code.into_inner())),
+        QuicReadError::ConnectionLost(error) => ReadError::Lost(error),
+        // What follows are misuses of quinn that this type rules out: it reads in order, and no
+        // longer after the end; 0-RTT is never offered.
+        QuicReadError::ClosedStream
+        | QuicReadError::IllegalOrderedRead
+        | QuicReadError::ZeroRttRejected => ReadError::Reset(None),
+    }
+}
