@@ -166,24 +166,24 @@ fn refusal(vector: &Invalid) -> Option<Refusal> {
     messages.iter().find_map(decode).map(Refusal::Message)
 }
 
-/// SPEC.md's "When a message cannot be read", as a rule.
+/// The table of SPEC.md §2.1.
 fn leads_to(place: Place, refusal: &Refusal) -> LeadsTo {
-    let failure = refusal.failure();
-    let reason = failure.text("reason").map(str::to_owned);
-    // The peer that asks sees its own mistake; a reply that breaks the protocol is the peer's.
-    let (code, stop_sending) = match (place, failure.code) {
-        (Place::Control, _) => {
-            let close = Some(CloseCode::ProtocolError.to_string());
-            return LeadsTo { code: None, reason: None, stop_sending: None, close };
+    let nothing = LeadsTo { code: None, reason: None, stop_sending: None, close: None };
+    match place {
+        Place::Control => LeadsTo { close: Some(CloseCode::ProtocolError.to_string()), ..nothing },
+        Place::Request => {
+            let failure = refusal.failure();
+            LeadsTo {
+                code: Some(failure.code.to_string()),
+                reason: failure.text("reason").map(str::to_owned),
+                stop_sending: Some(ResetCode::Answered.to_string()),
+                ..nothing
+            }
         }
-        (Place::Request, code) => (code, ResetCode::Answered),
-        (Place::Reply, Code::InvalidArgument) => (Code::Internal, ResetCode::ProtocolError),
-        (Place::Reply, code) => (code, ResetCode::ProtocolError),
-    };
-    LeadsTo {
-        code: Some(code.to_string()),
-        reason,
-        stop_sending: Some(stop_sending.to_string()),
-        close: None,
+        Place::Reply => LeadsTo {
+            code: Some(Code::Internal.to_string()),
+            stop_sending: Some(ResetCode::ProtocolError.to_string()),
+            ..nothing
+        },
     }
 }
