@@ -1,7 +1,8 @@
 //! The tables of `SPEC.md` say what the code does.
 
 use bothways_protocol::{
-    ALPN, ARRAY_MAX_ITEMS, CloseCode, Code, DEPTH_MAX, MAP_MAX_PAIRS, ResetCode, Retry, Role,
+    ALPN, ARRAY_MAX_ITEMS, CloseCode, Code, Control, DEPTH_MAX, Greeting, MAP_MAX_PAIRS, Outgoing,
+    PeerLimits, ResetCode, Retry, Role,
 };
 
 const SPEC: &str = include_str!("../../SPEC.md");
@@ -49,16 +50,35 @@ fn the_table_of_roles_is_the_codes() {
 
 #[test]
 fn the_bounds_are_the_codes() {
-    let bounds = table("| bound | value |", 2);
-    let value = |bound: &str| {
-        let row = bounds.iter().find(|row| row[0].starts_with(bound)).unwrap();
-        row[1].split([' ', ',']).next().unwrap().parse::<usize>().unwrap()
-    };
-    assert_eq!(value("nesting"), DEPTH_MAX);
-    assert_eq!(value("items"), ARRAY_MAX_ITEMS);
-    assert_eq!(value("pairs"), MAP_MAX_PAIRS);
-    assert_eq!(value("a message's length"), crate::MAX_BYTES);
+    assert_eq!(bound("nesting"), DEPTH_MAX);
+    assert_eq!(bound("items"), ARRAY_MAX_ITEMS);
+    assert_eq!(bound("pairs"), MAP_MAX_PAIRS);
+    assert_eq!(bound("a message's length"), crate::MAX_BYTES);
     assert!(SPEC.contains(std::str::from_utf8(ALPN).unwrap()));
+}
+
+#[test]
+fn the_largest_greeting_fits_the_control_stream() {
+    let greeting = Greeting {
+        version: u32::MAX,
+        name: "n".repeat(63).parse().unwrap(),
+        role: Role::Server,
+        boot_ms: u64::MAX,
+        agent: "a".repeat(64),
+        features: vec!["f".repeat(64); 32],
+        limits: PeerLimits { in_flight: u32::MAX, message_bytes: u32::MAX },
+    };
+    let sent = Control::Welcome(greeting.clone()).encode();
+    let message = crate::messages(&sent).unwrap().remove(0);
+    assert_eq!(Control::decode(&message), Ok(Control::Welcome(greeting)));
+    assert!(message.len() <= bound("the same on the control stream"), "{}", message.len());
+}
+
+/// The number in the table of bounds.
+fn bound(of: &str) -> usize {
+    let bounds = table("| bound | value |", 2);
+    let row = bounds.iter().find(|row| row[0].starts_with(of)).unwrap();
+    row[1].split([' ', ',']).next().unwrap().parse().unwrap()
 }
 
 /// The first cells of each row of the table whose head begins so.
