@@ -167,9 +167,9 @@ fn read_all(from: &[PathBuf]) -> Result<Vec<Record>> {
 /// The path itself, or, where it is a folder, the logs in it and in its folders, by name.
 fn logs_in(path: &Path) -> Result<Vec<PathBuf>> {
     let about = || format!("cannot read {}", path.display());
-    let kind = fs::metadata(path).with_context(about);
-    let kind = kind.hint("name the log of a node, a folder of logs, or - for standard input")?;
-    if !kind.is_dir() {
+    let found = fs::metadata(path).with_context(about);
+    let found = found.hint("name the log of a node, a folder of logs, or - for standard input")?;
+    if !found.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
     let mut logs = Vec::new();
@@ -178,11 +178,12 @@ fn logs_in(path: &Path) -> Result<Vec<PathBuf>> {
         let about = || format!("cannot read {}", folder.display());
         for entry in fs::read_dir(&folder).with_context(about)? {
             let entry = entry.with_context(about)?;
-            // Links are not followed: they may lead in circles.
-            let kind = entry.file_type().with_context(about)?;
-            if kind.is_dir() && depth < DEPTH_MAX {
+            // Links to folders are not followed: they may lead in circles.
+            let is_folder = entry.file_type().with_context(about)?.is_dir();
+            let is_file = || fs::metadata(entry.path()).is_ok_and(|file| file.is_file());
+            if is_folder && depth < DEPTH_MAX {
                 folders.push((entry.path(), depth + 1));
-            } else if kind.is_file() && is_log(&entry.path()) {
+            } else if is_log(&entry.path()) && is_file() {
                 logs.push(entry.path());
             }
         }
@@ -290,11 +291,13 @@ mod tests {
         for name in ["hub.log", "phone/phone.jsonl", "hub.toml", "log", "phone/old.log.gz"] {
             fs::write(root.join(name), "").unwrap();
         }
-        std::os::unix::fs::symlink(root, root.join("phone/circle")).unwrap();
+        std::os::unix::fs::symlink(root, root.join("phone/circle.log")).unwrap();
+        std::os::unix::fs::symlink(root.join("hub.toml"), root.join("linked.log")).unwrap();
 
         let found = logs_in(root).unwrap();
 
-        assert_eq!(found, [root.join("hub.log"), root.join("phone/phone.jsonl")]);
+        let expected = ["hub.log", "linked.log", "phone/phone.jsonl"].map(|name| root.join(name));
+        assert_eq!(found, expected);
     }
 
     #[test]

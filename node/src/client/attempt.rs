@@ -6,15 +6,15 @@ use bothways_protocol::{Code, Encoded, NodeName, Outgoing, Reply, ResetCode, Tra
 use tokio::time::timeout_at;
 
 use super::RequestError;
+use super::outbound::Outbound;
 use super::peer::Ask;
 use crate::exchange::{Direction, MethodText, Outcome, Record, emit};
-use crate::node::Shared;
 use crate::session::{RequestStream, Session};
 use crate::transport::ReadError;
 
 /// One attempt. However it ends, dropped halfway included, it leaves one record.
 pub(super) struct Attempt<'a> {
-    shared: &'a Shared,
+    outbound: &'a Outbound,
     session: &'a Session,
     ask: &'a Ask,
     attempt: u32,
@@ -27,14 +27,24 @@ pub(super) struct Attempt<'a> {
 
 impl<'a> Attempt<'a> {
     pub(super) fn new(
-        shared: &'a Shared,
+        outbound: &'a Outbound,
         session: &'a Session,
         ask: &'a Ask,
         attempt: u32,
     ) -> Self {
         let trace = next_span(ask.origin.map(|origin| origin.trace));
         let (began, code) = (Instant::now(), Outcome::Failed(Code::Cancelled));
-        Self { shared, session, ask, attempt, trace, began, code, sent_bytes: 0, received_bytes: 0 }
+        Self {
+            outbound,
+            session,
+            ask,
+            attempt,
+            trace,
+            began,
+            code,
+            sent_bytes: 0,
+            received_bytes: 0,
+        }
     }
 
     pub(super) async fn run(mut self) -> Result<Encoded, RequestError> {
@@ -118,7 +128,7 @@ impl Drop for Attempt<'_> {
         let duration_us = self.began.elapsed().as_micros().try_into().unwrap_or(u64::MAX);
         let deadline = self.ask.deadline.saturating_duration_since(self.began);
         emit(&Record {
-            node: self.shared.name.clone(),
+            node: self.outbound.name.clone(),
             dir: Direction::Out,
             peer: self.peer(),
             method: MethodText::from(self.ask.method.clone()),

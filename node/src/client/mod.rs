@@ -1,9 +1,12 @@
-//! Asking: from a typed request to an answer, over whichever session leads to the peer.
+//! Asking: from a typed request to an answer, over whichever session leads to the peer. Knows
+//! sessions and records; knows no handler.
 
 mod attempt;
 mod error;
+mod outbound;
 mod peer;
 
 pub use error::RequestError;
+pub(crate) use outbound::{Ourselves, Outbound};
 pub(crate) use peer::Origin;
 pub use peer::Peer;

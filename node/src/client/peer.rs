@@ -10,7 +10,7 @@ use tokio::time::timeout_at;
 
 use super::RequestError;
 use super::attempt::{Attempt, next_span};
-use crate::node::{Node, Shared};
+use super::outbound::Outbound;
 use crate::session::{DialError, Session};
 
 /// How often one request is begun on another session, where the first surely did not process it.
@@ -22,7 +22,7 @@ const ATTEMPTS_MAX: u32 = 3;
 /// was surely not processed is begun again on another session; no other is.
 #[derive(Debug, Clone)]
 pub struct Peer {
-    node: Node,
+    outbound: Arc<Outbound>,
     target: Target,
     within: Option<Duration>,
     patience: Patience,
@@ -81,16 +81,17 @@ impl Ask {
 }
 
 impl Peer {
-    pub(crate) fn named(node: Node, name: Result<NodeName, NameError>) -> Self {
-        Self::to(node, Target::Named(name))
+    pub(crate) fn named(outbound: Arc<Outbound>, name: Result<NodeName, NameError>) -> Self {
+        Self::to(outbound, Target::Named(name))
     }
 
-    pub(crate) fn over(node: Node, session: Session) -> Self {
-        Self::to(node, Target::Over(session))
+    pub(crate) fn over(outbound: Arc<Outbound>, session: Session) -> Self {
+        Self::to(outbound, Target::Over(session))
     }
 
-    fn to(node: Node, target: Target) -> Self {
-        Self { node, target, within: None, patience: Patience::Wait, key: None, origin: None }
+    fn to(outbound: Arc<Outbound>, target: Target) -> Self {
+        let patience = Patience::Wait;
+        Self { outbound, target, within: None, patience, key: None, origin: None }
     }
 
     /// Belongs to the trace of another request, and has no more time than that one.
@@ -144,7 +145,7 @@ impl Peer {
     pub async fn call(&self, method: &str, params: Encoded) -> Result<Encoded, RequestError> {
         let method: MethodName = method.parse().map_err(RequestError::Method)?;
         let key = Some(self.key.unwrap_or_else(new_key));
-        self.ask(method, params, key, self.node.shared().limits.large_message_bytes).await
+        self.ask(method, params, key, self.outbound.limits.large_message_bytes).await
     }
 
     async fn ask(
@@ -154,17 +155,17 @@ impl Peer {
         key: Option<IdempotencyKey>,
         result_bytes: usize,
     ) -> Result<Encoded, RequestError> {
-        let shared = self.node.shared().clone();
-        if !shared.role.asks() {
-            return Err(RequestError::Role { role: shared.role, forbids: "issues no requests" });
+        let Outbound { role, limits, network, .. } = &*self.outbound;
+        if !role.asks() {
+            return Err(RequestError::Role { role: *role, forbids: "issues no requests" });
         }
-        let within = self.within.unwrap_or(shared.limits.deadline_default);
-        let within = within.clamp(shared.limits.deadline_min, shared.limits.deadline_max);
+        let within = self.within.unwrap_or(limits.deadline_default);
+        let within = within.clamp(limits.deadline_min, limits.deadline_max);
         let deadline = Instant::now() + within;
         let deadline = self.origin.map_or(deadline, |origin| origin.deadline.min(deadline));
         let ask = Ask { method, params, key, within, deadline, origin: self.origin, result_bytes };
-        let network = shared.network.clone();
-        let asking = Asking { shared, ask, target: self.target.clone(), patience: self.patience };
+        let (outbound, target) = (self.outbound.clone(), self.target.clone());
+        let asking = Asking { outbound, ask, target, patience: self.patience };
         network.run(asking.run()).await.unwrap_or(Err(RequestError::Stopped))
     }
 
@@ -173,14 +174,14 @@ impl Peer {
         match &self.target {
             Target::Named(Ok(name)) => name.clone(),
             Target::Over(session) => session.peer().clone(),
-            Target::Named(Err(_)) => self.node.name().clone(),
+            Target::Named(Err(_)) => self.outbound.name.clone(),
         }
     }
 }
 
 /// A request on the network thread.
 struct Asking {
-    shared: Arc<Shared>,
+    outbound: Arc<Outbound>,
     ask: Ask,
     target: Target,
     patience: Patience,
@@ -192,7 +193,7 @@ impl Asking {
             Target::Over(session) => return self.attempt(session, 1).await,
             Target::Named(name) => name.clone()?,
         };
-        if name == self.shared.name {
+        if name == self.outbound.name {
             return self.ask_ourselves().await;
         }
         let mut attempt = 1;
@@ -203,7 +204,7 @@ impl Asking {
                 Err(error) if error.surely_not_processed() && attempt < ATTEMPTS_MAX => {
                     attempt += 1;
                     tracing::debug!(peer = %name, attempt, "request goes to another session");
-                    self.shared.table.until_other(&session, self.ask.deadline).await;
+                    self.outbound.table.until_other(&session, self.ask.deadline).await;
                 }
                 answer => return answer,
             }
@@ -215,15 +216,18 @@ impl Asking {
         if !role.answers() {
             return Err(RequestError::Role { role, forbids: "answers no requests" });
         }
-        Attempt::new(&self.shared, session, &self.ask, attempt).run().await
+        Attempt::new(&self.outbound, session, &self.ask, attempt).run().await
     }
 
     /// A call to the node itself goes straight to the rules of a call.
     async fn ask_ourselves(&self) -> Result<Encoded, RequestError> {
         let request = self.ask.request(next_span(self.ask.origin.map(|origin| origin.trace)), 1);
-        let answer = self.shared.inbound.answer_ourselves(&request).await;
+        let answer = match self.outbound.ourselves() {
+            Some(ourselves) => ourselves.answer(&request).await,
+            None => return Err(RequestError::Stopped),
+        };
         answer.map_err(|failure| RequestError::Failed {
-            peer: self.shared.name.clone(),
+            peer: self.outbound.name.clone(),
             method: self.ask.method.clone(),
             failure,
         })
@@ -231,19 +235,19 @@ impl Asking {
 
     /// The session with a peer: the one there is, or the one that a dial leads to.
     async fn session(&self, name: &NodeName) -> Result<Session, RequestError> {
-        let mut changes = self.shared.table.changes();
-        if let Some(session) = self.shared.table.find(name) {
+        let mut changes = self.outbound.table.changes();
+        if let Some(session) = self.outbound.table.find(name) {
             return Ok(session);
         }
         let mut failed = self
-            .shared
+            .outbound
             .dialers
             .want(name)
             .ok_or_else(|| RequestError::NotConnected { peer: name.clone() })?;
         let waiting = async {
             loop {
                 tokio::select! {
-                    _ = changes.changed() => if let Some(session) = self.shared.table.find(name) {
+                    _ = changes.changed() => if let Some(session) = self.outbound.table.find(name) {
                         return Ok(session);
                     },
                     Ok(()) = failed.changed() => {
@@ -256,7 +260,7 @@ impl Asking {
             }
         };
         timeout_at(self.ask.deadline.into(), waiting).await.unwrap_or_else(|_| {
-            Err(match self.shared.dialers.last_failure(name) {
+            Err(match self.outbound.dialers.last_failure(name) {
                 Some(error) => RequestError::Dial(error),
                 None => RequestError::Deadline {
                     peer: name.clone(),

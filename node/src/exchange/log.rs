@@ -56,6 +56,8 @@ pub enum Fault {
     NotJson,
     /// It is the last one and has no end: its node was stopped in mid-write, or writes on.
     CutOff,
+    /// It says to be a record, and has a field of another type, or one twice.
+    Form,
     /// It says to be a record, and this field is missing or has no right value.
     Field(&'static str),
 }
@@ -66,6 +68,7 @@ impl fmt::Display for Fault {
             Self::TooLong => write!(f, "longer than {LINE_MAX_BYTES} bytes"),
             Self::NotJson => f.write_str("no JSON object"),
             Self::CutOff => f.write_str("cut off"),
+            Self::Form => f.write_str("a record with a field of the wrong type, or one twice"),
             Self::Field(name) => write!(f, "the record's {name} is missing or wrong"),
         }
     }
@@ -146,7 +149,7 @@ fn record_of(line: &[u8], end: LineEnd) -> Result<Option<Record>, Fault> {
     if head.target != TARGET || head.message != MESSAGE {
         return Ok(None);
     }
-    let fields: Fields<'_> = serde_json::from_slice(line).map_err(|_| Fault::Field("form"))?;
+    let fields: Fields<'_> = serde_json::from_slice(line).map_err(|_| Fault::Form)?;
     fields.check().map(Some)
 }
 
@@ -341,12 +344,15 @@ mod tests {
             ("0707", "07", "trace_id"),
             ("0808", "zz08", "span_id"),
             ("0909", "", "key"),
-            ("\"attempt\":2", "\"attempt\":-2", "form"),
         ];
         for (was, is, field) in table {
             assert!(good.contains(was), "{was}");
             let log = read(good.replacen(was, is, 1));
             assert_eq!(log.named, [BrokenLine { line: 1, fault: Fault::Field(field) }], "{is}");
+        }
+        for wrong in ["\"attempt\":-2", "\"attempt\":\"2\"", "\"attempt\":2,\"attempt\":2"] {
+            let log = read(good.replacen("\"attempt\":2", wrong, 1));
+            assert_eq!(log.named, [BrokenLine { line: 1, fault: Fault::Form }], "{wrong}");
         }
     }
 

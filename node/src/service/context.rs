@@ -7,8 +7,7 @@ use bothways_protocol::{IdempotencyKey, NodeName, Role, Trace};
 use tokio_util::sync::CancellationToken;
 
 use super::inbound::Caller;
-use crate::client::{Origin, Peer};
-use crate::node::Node;
+use crate::client::{Origin, Outbound, Peer};
 use crate::store::Once;
 
 /// The request being answered: who asks, how long the caller waits, and a way to ask back.
@@ -21,7 +20,8 @@ pub struct Context {
 
 #[derive(Debug)]
 struct Inner {
-    node: Option<Node>,
+    /// `None` in a test of a service alone.
+    outbound: Option<Arc<Outbound>>,
     caller: Caller,
     deadline: Instant,
     trace: Option<Trace>,
@@ -31,15 +31,15 @@ struct Inner {
 
 impl Context {
     pub(super) fn new(
-        node: Node,
+        outbound: Arc<Outbound>,
         caller: Caller,
         deadline: Instant,
         trace: Trace,
         once: Option<Once>,
         cancelled: CancellationToken,
     ) -> Self {
-        let (node, trace) = (Some(node), Some(trace));
-        Self { inner: Arc::new(Inner { node, caller, deadline, trace, once, cancelled }) }
+        let (outbound, trace) = (Some(outbound), Some(trace));
+        Self { inner: Arc::new(Inner { outbound, caller, deadline, trace, once, cancelled }) }
     }
 
     /// A context for the tests of a service's rules: it has no node behind it.
@@ -48,7 +48,7 @@ impl Context {
         let name =
             once.as_ref().map_or_else(|| "tester".parse().unwrap(), |once| once.caller.clone());
         let inner = Inner {
-            node: None,
+            outbound: None,
             caller: Caller { peer: name, role: Role::Client, session: None },
             deadline: Instant::now() + Duration::from_secs(10),
             trace: None,
@@ -108,7 +108,7 @@ impl Context {
     #[must_use]
     pub fn caller(&self) -> Option<Peer> {
         let session = self.inner.caller.session.clone()?;
-        Some(self.node()?.over(session).because_of(self.origin()?))
+        Some(Peer::over(self.outbound()?, session).because_of(self.origin()?))
     }
 
     /// Another peer to ask on behalf of this request, with the time left and in the same trace.
@@ -116,11 +116,12 @@ impl Context {
     /// `None` where there is no node, in a test of the service alone.
     #[must_use]
     pub fn ask(&self, peer: &NodeName) -> Option<Peer> {
-        Some(self.node()?.peer_named(peer.clone()).because_of(self.origin()?))
+        let peer = Peer::named(self.outbound()?, Ok(peer.clone()));
+        Some(peer.because_of(self.origin()?))
     }
 
-    fn node(&self) -> Option<&Node> {
-        self.inner.node.as_ref()
+    fn outbound(&self) -> Option<Arc<Outbound>> {
+        self.inner.outbound.clone()
     }
 
     fn origin(&self) -> Option<Origin> {

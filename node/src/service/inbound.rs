@@ -11,6 +11,7 @@ use bothways_protocol::{
     Role,
 };
 use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use sha2::{Digest, Sha256};
 use tokio::time::timeout_at;
 use tokio_util::sync::CancellationToken;
@@ -19,9 +20,8 @@ use tokio_util::task::TaskTracker;
 use super::built_in::with_built_in;
 use super::router::Route;
 use super::{Context, Router};
-use crate::config::Limits;
+use crate::client::{Ourselves, Outbound};
 use crate::exchange::{Direction, MethodText, Outcome, Record, emit};
-use crate::node::WeakNode;
 use crate::session::{Arrival, Dispatch, Session};
 use crate::store::Once;
 use crate::transport::{MessageReader, ReadError};
@@ -29,11 +29,9 @@ use crate::transport::{MessageReader, ReadError};
 /// Answers requests: those that sessions hand on, and those of the node to itself.
 #[derive(Debug)]
 pub(crate) struct Inbound {
-    node: WeakNode,
-    name: NodeName,
-    role: Role,
+    /// The asking half, for handlers that ask in turn; name, role and bounds are the node's.
+    outbound: Arc<Outbound>,
     router: Router,
-    limits: Limits,
     message_bytes: usize,
     /// Handlers that write: they end even when their caller is gone.
     writes: TaskTracker,
@@ -49,17 +47,10 @@ pub(crate) struct Caller {
 }
 
 impl Inbound {
-    pub(crate) fn new(
-        node: WeakNode,
-        name: NodeName,
-        role: Role,
-        router: Router,
-        limits: Limits,
-    ) -> Self {
+    pub(crate) fn new(outbound: Arc<Outbound>, router: Router) -> Self {
         let router = with_built_in(router);
-        let message_bytes = router.message_bytes().min(limits.large_message_bytes);
-        let writes = TaskTracker::new();
-        Self { node, name, role, router, limits, message_bytes, writes }
+        let message_bytes = router.message_bytes().min(outbound.limits.large_message_bytes);
+        Self { outbound, router, message_bytes, writes: TaskTracker::new() }
     }
 
     /// The largest message that any method takes, in bytes.
@@ -87,8 +78,8 @@ impl Inbound {
         let route = self.route(request)?;
         self.check_size(route, request_bytes)?;
         let once = once(route, &caller, request)?;
-        let node = self.node.upgrade().ok_or_else(stopping)?;
-        let context = Context::new(node, caller, deadline, request.trace, once, cancelled.clone());
+        let (outbound, cancel) = (self.outbound.clone(), cancelled.clone());
+        let context = Context::new(outbound, caller, deadline, request.trace, once, cancel);
         let params = request.params.clone();
         match route.effect {
             Effect::Reads => self.read(route, context, params, deadline, cancelled).await,
@@ -96,22 +87,16 @@ impl Inbound {
         }
     }
 
-    /// Answers a request of the node to itself.
-    pub(crate) async fn answer_ourselves(&self, request: &Request) -> Result<Encoded, Failure> {
-        let caller = Caller { peer: self.name.clone(), role: self.role, session: None };
-        self.decide(caller, request, request.params.bytes().len(), CancellationToken::new()).await
-    }
-
     /// The deadline that a request gets of the one that it asks for.
     pub(crate) fn allowed(&self, asked: Duration) -> Duration {
-        asked.clamp(self.limits.deadline_min, self.limits.deadline_max)
+        asked.clamp(self.outbound.limits.deadline_min, self.outbound.limits.deadline_max)
     }
 
     fn check_role(&self, caller: &Caller) -> Result<(), Failure> {
-        if !self.role.answers() {
+        if !self.outbound.role.answers() {
             return Err(Failure::new(
                 Code::PermissionDenied,
-                format!("role {} answers no requests", self.role),
+                format!("role {} answers no requests", self.outbound.role),
             )
             .reason("role"));
         }
@@ -127,9 +112,9 @@ impl Inbound {
 
     fn check_addressee(&self, request: &Request) -> Result<(), Failure> {
         match &request.to {
-            Some(to) if *to != self.name => Err(Failure::new(
+            Some(to) if *to != self.outbound.name => Err(Failure::new(
                 Code::Unimplemented,
-                format!("{} passes no requests on", self.name),
+                format!("{} passes no requests on", self.outbound.name),
             )
             .reason("to")),
             _ => Ok(()),
@@ -140,7 +125,8 @@ impl Inbound {
         self.router.find(&request.method).ok_or_else(|| {
             let near = nearest(request.method.as_str(), self.router.methods());
             let hint = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
-            let sentence = format!("{} does not enable {}{hint}", self.name, request.method);
+            let sentence =
+                format!("{} does not enable {}{hint}", self.outbound.name, request.method);
             Failure::new(Code::Unimplemented, sentence).reason("method")
         })
     }
@@ -196,7 +182,7 @@ impl Inbound {
 
     /// Reads the one message of a request stream, in time and whole.
     async fn receive(&self, reader: &mut MessageReader) -> Result<(Request, usize), Unread> {
-        let limit = self.limits.message_send;
+        let limit = self.outbound.limits.message_send;
         let message = match reader.next_within(limit).await {
             Ok(Some(message)) => message,
             Ok(None) => return Err(malformed("the stream ended without a request".to_owned())),
@@ -209,7 +195,7 @@ impl Inbound {
     fn record(&self, arrival: &Arrival, began: Instant, request: &Request, code: Outcome) {
         let duration = began.elapsed();
         emit(&Record {
-            node: self.name.clone(),
+            node: self.outbound.name.clone(),
             dir: Direction::In,
             peer: arrival.session.peer().clone(),
             method: MethodText::from(request.method.clone()),
@@ -230,6 +216,15 @@ impl Inbound {
 
 fn micros(duration: Duration) -> u64 {
     duration.as_micros().try_into().unwrap_or(u64::MAX)
+}
+
+impl Ourselves for Inbound {
+    fn answer<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Encoded, Failure>> {
+        let Outbound { name, role, .. } = &*self.outbound;
+        let caller = Caller { peer: name.clone(), role: *role, session: None };
+        let bytes = request.params.bytes().len();
+        self.decide(caller, request, bytes, CancellationToken::new()).boxed()
+    }
 }
 
 impl Dispatch for Inbound {

@@ -7,7 +7,6 @@ use std::time::Duration;
 use bothways_certs::DialerTls;
 use bothways_protocol::NodeName;
 use tokio::sync::{Notify, watch};
-use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -45,27 +44,16 @@ struct Handle {
 }
 
 impl Dialers {
-    /// Starts one dialer for each peer; they live in `tasks` until the stop token is cancelled and
-    /// their session has ended.
-    pub(crate) fn start<D: Dispatch>(
-        peers: impl IntoIterator<Item = (NodeName, String)>,
-        parts: &Arc<DialerParts<D>>,
-        tasks: &mut JoinSet<()>,
-    ) -> Self {
-        let mut by_peer = HashMap::new();
+    /// One dialer for each peer, not started yet.
+    pub(crate) fn to(peers: impl IntoIterator<Item = (NodeName, String)>) -> (Self, Vec<Dialer>) {
+        let (mut by_peer, mut dialers) = (HashMap::new(), Vec::new());
         for (peer, address) in peers {
             let (wanted, (told, failed)) = (Arc::new(Notify::new()), watch::channel(None));
-            let dialer = Dialer {
-                peer: peer.clone(),
-                address,
-                wanted: wanted.clone(),
-                told,
-                parts: parts.clone(),
-            };
-            tasks.spawn(dialer.run());
-            by_peer.insert(peer, Handle { wanted, failed });
+            let handle = Handle { wanted: wanted.clone(), failed };
+            dialers.push(Dialer { peer: peer.clone(), address, wanted, told });
+            by_peer.insert(peer, handle);
         }
-        Self { by_peer }
+        (Self { by_peer }, dialers)
     }
 
     /// Asks for a dial now; tells why each one fails from then on.
@@ -83,19 +71,33 @@ impl Dialers {
     }
 }
 
-struct Dialer<D> {
+/// Keeps a session with one peer.
+#[derive(Debug)]
+pub(crate) struct Dialer {
     peer: NodeName,
     address: String,
     wanted: Arc<Notify>,
     told: watch::Sender<Option<Arc<DialError>>>,
+}
+
+impl Dialer {
+    /// Dials until the stop token is cancelled, then waits for its session to end.
+    pub(crate) async fn run<D: Dispatch>(self, parts: Arc<DialerParts<D>>) {
+        Running { dialer: self, parts }.run().await;
+    }
+}
+
+/// A dialer at work.
+struct Running<D> {
+    dialer: Dialer,
     parts: Arc<DialerParts<D>>,
 }
 
-impl<D: Dispatch> Dialer<D> {
+impl<D: Dispatch> Running<D> {
     async fn run(self) {
         let mut failures = 0;
         while !self.parts.stop.is_cancelled() {
-            if self.parts.table.find(&self.peer).is_some() {
+            if self.parts.table.find(&self.dialer.peer).is_some() {
                 self.until_alone().await;
                 continue;
             }
@@ -104,8 +106,8 @@ impl<D: Dispatch> Dialer<D> {
                 tls: &self.parts.tls,
                 dialing: &self.parts.dialing,
                 handshake_timeout: self.parts.limits.handshake,
-                peer: &self.peer,
-                address: &self.address,
+                peer: &self.dialer.peer,
+                address: &self.dialer.address,
             };
             let dialed = tokio::select! {
                 () = self.parts.stop.cancelled() => return,
@@ -114,7 +116,7 @@ impl<D: Dispatch> Dialer<D> {
             match dialed {
                 Ok(greeted) => {
                     failures = 0;
-                    self.told.send_replace(None);
+                    self.dialer.told.send_replace(None);
                     let in_flight = self.parts.limits.requests_in_flight;
                     serve(greeted, &self.parts.table, &self.parts.dispatch, in_flight).await;
                 }
@@ -130,7 +132,7 @@ impl<D: Dispatch> Dialer<D> {
     /// Waits while there is a session with the peer, whoever dialed it.
     async fn until_alone(&self) {
         let mut changes = self.parts.table.changes();
-        while self.parts.table.find(&self.peer).is_some() {
+        while self.parts.table.find(&self.dialer.peer).is_some() {
             tokio::select! {
                 () = self.parts.stop.cancelled() => return,
                 _ = changes.changed() => {}
@@ -139,13 +141,14 @@ impl<D: Dispatch> Dialer<D> {
     }
 
     fn note_failure(&self, failures: u32, error: DialError) {
-        let new = self.told.borrow().as_ref().map(ToString::to_string) != Some(error.to_string());
+        let new =
+            self.dialer.told.borrow().as_ref().map(ToString::to_string) != Some(error.to_string());
         if new {
-            tracing::warn!(peer = %self.peer, error = %error, "dial failed");
+            tracing::warn!(peer = %self.dialer.peer, error = %error, "dial failed");
         } else {
-            tracing::debug!(peer = %self.peer, failures, "dial failed again");
+            tracing::debug!(peer = %self.dialer.peer, failures, "dial failed again");
         }
-        self.told.send_replace(Some(Arc::new(error)));
+        self.dialer.told.send_replace(Some(Arc::new(error)));
     }
 
     async fn pause(&self, failures: u32) {
@@ -153,7 +156,7 @@ impl<D: Dispatch> Dialer<D> {
         let wait = longest_wait(failures, redial_min, redial_max).mul_f64(rand::random());
         tokio::select! {
             () = self.parts.stop.cancelled() => {}
-            () = self.wanted.notified() => {}
+            () = self.dialer.wanted.notified() => {}
             () = sleep(wait) => {}
         }
     }

@@ -23,7 +23,7 @@ use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use crate::transport::{Assembly, MessageReader, MessageWriter};
 
 pub use dial::DialError;
-pub(crate) use dialer::{DialerParts, Dialers, keep_alive};
+pub(crate) use dialer::{Dialer, DialerParts, Dialers, keep_alive};
 pub(crate) use greet::Us;
 pub(crate) use incoming::{Doorway, welcome_all};
 pub(crate) use rule::Dialed;

@@ -1,5 +1,6 @@
 //! The directory's rules and refusals, over a store in memory.
 
+mod meddling;
 mod repeats;
 mod words;
 

@@ -10,6 +10,8 @@ mod pair;
 #[cfg(test)]
 mod tests;
 mod tree;
+#[cfg(test)]
+mod world;
 
 use std::collections::BTreeSet;
 use std::fmt;

@@ -128,7 +128,7 @@ impl Moments<'_> {
     }
 }
 
-/// When a moment may happen at the earliest, and which.
+/// When a moment happened by the reference clock, and which it is.
 type Entry = Reverse<(i64, usize)>;
 
 /// A topological sort. Where a node's clock was set back, its order contradicts that of cause, and
@@ -136,8 +136,8 @@ type Entry = Reverse<(i64, usize)>;
 struct Run<'a> {
     list: &'a [Moment<'a>],
     followers: Vec<Vec<usize>>,
-    shown: Vec<Option<i64>>,
-    /// When the last step happened: time does not run backwards from one to the next.
+    done: Vec<bool>,
+    /// When the last step happened; time does not run backwards from one to the next.
     now_us: i64,
     /// Nothing is in the way of these.
     free: BinaryHeap<Entry>,
@@ -153,9 +153,9 @@ impl<'a> Run<'a> {
                 followers[earlier].push(index);
             }
         }
-        let shown = vec![None; list.len()];
+        let done = vec![false; list.len()];
         let (free, caused) = (BinaryHeap::new(), BinaryHeap::new());
-        let mut run = Self { list, followers, shown, now_us: i64::MIN, free, caused };
+        let mut run = Self { list, followers, done, now_us: i64::MIN, free, caused };
         for index in 0..list.len() {
             run.offer(index);
         }
@@ -164,21 +164,19 @@ impl<'a> Run<'a> {
 
     fn offer(&mut self, index: usize) {
         let moment = &self.list[index];
-        let waits = |earlier: Option<usize>| earlier.is_some_and(|i| self.shown[i].is_none());
-        let shown = |earlier: Option<usize>| earlier.and_then(|i| self.shown[i]);
+        let waits = |earlier: Option<usize>| earlier.is_some_and(|index| !self.done[index]);
         if waits(moment.cause) {
             return;
         }
-        let at_us = Some(moment.at_us).max(shown(moment.cause)).max(shown(moment.before));
-        let entry = Reverse((at_us.unwrap_or(moment.at_us), index));
+        let entry = Reverse((moment.at_us, index));
         if waits(moment.before) { self.caused.push(entry) } else { self.free.push(entry) }
     }
 
     /// The earliest of a heap that has not happened yet.
-    fn earliest(heap: &mut BinaryHeap<Entry>, shown: &[Option<i64>]) -> Option<(i64, usize)> {
+    fn earliest(heap: &mut BinaryHeap<Entry>, done: &[bool]) -> Option<(i64, usize)> {
         std::iter::from_fn(|| heap.pop())
             .map(|Reverse(entry)| entry)
-            .find(|(_, index)| shown[*index].is_none())
+            .find(|(_, index)| !done[*index])
     }
 }
 
@@ -186,17 +184,16 @@ impl Iterator for Run<'_> {
     type Item = Step;
 
     fn next(&mut self) -> Option<Step> {
-        let (at_us, index) = Self::earliest(&mut self.free, &self.shown)
-            .or_else(|| Self::earliest(&mut self.caused, &self.shown))?;
-        let at_us = at_us.max(self.now_us);
-        self.now_us = at_us;
-        self.shown[index] = Some(at_us);
+        let (at_us, index) = Self::earliest(&mut self.free, &self.done)
+            .or_else(|| Self::earliest(&mut self.caused, &self.done))?;
+        self.now_us = self.now_us.max(at_us);
+        self.done[index] = true;
         for follower in std::mem::take(&mut self.followers[index]) {
-            if self.shown[follower].is_none() {
+            if !self.done[follower] {
                 self.offer(follower);
             }
         }
         let Moment { exchange, event, .. } = self.list[index];
-        Some(Step { exchange, event, at_us })
+        Some(Step { exchange, event, at_us: self.now_us })
     }
 }

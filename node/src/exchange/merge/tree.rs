@@ -120,11 +120,11 @@ fn link_retries(exchanges: &mut [Exchange]) {
             open.entry(attempt(exchange, record.attempt)).or_default().push(index);
         }
     }
-    for exchange in exchanges {
+    for (index, exchange) in exchanges.iter_mut().enumerate() {
         let before = exchange.ends.asked().map_or(0, |record| record.attempt.saturating_sub(1));
         if before > 0 {
             let earlier = open.get_mut(&attempt(exchange, before));
-            exchange.retry_of = earlier.and_then(Vec::pop);
+            exchange.retry_of = earlier.and_then(|open| open.pop_if(|first| *first < index));
         }
     }
 }

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::disk::Fault;
 use super::snapshot::{Snapshot, View};
 use super::tables::{AGE_MS, FORMAT, FORMAT_OURS, META, Tables};
-use crate::store::{Change, StoreBounds, StoreError, Write};
+use crate::store::{Change, Once, StoreBounds, StoreError, Write};
 
 /// The most writes that one transaction takes.
 pub(super) const GROUP_MAX: usize = 256;
@@ -34,7 +34,7 @@ pub(super) struct Writer {
     bounds: StoreBounds,
     clock: Clock,
     /// Why no write is taken any more; never taken back.
-    read_only: Option<Arc<str>>,
+    stopped: Option<Stopped>,
     /// Those who wait for the end.
     closing: Vec<Answer<()>>,
 }
@@ -57,7 +57,7 @@ impl Writer {
         let view = Arc::new(View::of(Snapshot::of(&database)?));
         fault.check().map_err(BeginError::Fault)?;
         let (bounds, closing) = (bounds.clone(), Vec::new());
-        Ok(Self { database, fault, asks, view, bounds, clock, read_only: None, closing })
+        Ok(Self { database, fault, asks, view, bounds, clock, stopped: None, closing })
     }
 
     /// What readers see of this writer's work.
@@ -104,25 +104,36 @@ impl Writer {
         }
     }
 
-    fn outcomes(&mut self, writes: &[Write]) -> Vec<Result<Change, StoreError>> {
-        if let Some(why) = &self.read_only {
-            let refused = || Err(StoreError::ReadOnly { why: Arc::clone(why) });
-            return writes.iter().map(|_| refused()).collect();
+    fn outcomes(&mut self, writes: &[Write]) -> Vec<Outcome> {
+        if let Some(stopped) = &self.stopped {
+            return writes.iter().map(|write| self.repeat(write, stopped)).collect();
         }
         match self.commit(writes) {
             Ok(outcomes) => outcomes,
             Err(why) => {
                 tracing::error!(error = %why, "store read-only until restart");
-                let why: Arc<str> = why.into();
-                self.read_only = Some(Arc::clone(&why));
-                writes.iter().map(|_| Err(StoreError::InDoubt { why: Arc::clone(&why) })).collect()
+                let in_doubt = writes.iter().filter_map(|write| write.once.clone()).collect();
+                let stopped = self.stopped.insert(Stopped { why: why.into(), in_doubt });
+                writes.iter().map(|_| Err(stopped.doubt())).collect()
             }
+        }
+    }
+
+    /// What a store that writes no more answers: what was written before, where the write is a
+    /// repeat of it.
+    fn repeat(&self, write: &Write, stopped: &Stopped) -> Outcome {
+        let refused = || StoreError::ReadOnly { why: Arc::clone(&stopped.why) };
+        let Some(once) = &write.once else { return Err(refused()) };
+        match self.view.snapshot()?.done(once)? {
+            Some(before) => Ok(before),
+            None if stopped.in_doubt.contains(once) => Err(stopped.doubt()),
+            None => Err(refused()),
         }
     }
 
     /// Makes a group durable and lets readers see it. After an error nothing of it may be
     /// acknowledged, and nothing may be written after it.
-    fn commit(&self, writes: &[Write]) -> Result<Vec<Result<Change, StoreError>>, String> {
+    fn commit(&self, writes: &[Write]) -> Result<Vec<Outcome>, String> {
         self.fault.check()?;
         let outcomes = self.transact(writes);
         // A fault of the disk is the cause of whatever redb made of it, success included.
@@ -157,8 +168,8 @@ impl Writer {
     fn end(self) {
         self.view.close();
         let closed = self.database.close().map_err(|error| error.to_string());
-        let ended = match (self.read_only, self.fault.check().and(closed)) {
-            (Some(why), _) => Err(StoreError::ReadOnly { why }),
+        let ended = match (self.stopped, self.fault.check().and(closed)) {
+            (Some(Stopped { why, .. }), _) => Err(StoreError::ReadOnly { why }),
             (None, Err(why)) => {
                 tracing::error!(error = %why, "store closed with a fault");
                 Err(StoreError::ReadOnly { why: why.into() })
@@ -173,6 +184,19 @@ impl Writer {
 }
 
 type Outcome = Result<Change, StoreError>;
+
+/// What a writer knows of the group that it could not make durable.
+struct Stopped {
+    why: Arc<str>,
+    /// The keys of that group: what is sent again with one of them may have been stored.
+    in_doubt: Vec<Once>,
+}
+
+impl Stopped {
+    fn doubt(&self) -> StoreError {
+        StoreError::InDoubt { why: Arc::clone(&self.why) }
+    }
+}
 
 /// Why a writer cannot begin over a database that opened.
 #[derive(Debug, thiserror::Error)]
@@ -237,5 +261,19 @@ impl Clock {
     fn age_ms(&self) -> u64 {
         let now = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.before_ms.saturating_add(now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_is_never_younger_than_it_was_when_it_was_closed() {
+        let clock = Clock::going_on(5_000);
+        let first = clock.age_ms();
+        assert!(first >= 5_000);
+        assert!(clock.age_ms() >= first);
+        assert_eq!(Clock::going_on(u64::MAX).age_ms(), u64::MAX);
     }
 }

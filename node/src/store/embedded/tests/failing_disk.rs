@@ -7,7 +7,7 @@ use redb::backends::FileBackend;
 use tempfile::TempDir;
 
 use super::super::*;
-use super::{open, put};
+use super::{open, put, put_once};
 use crate::store::StoreError;
 use crate::store::conformance::key;
 
@@ -124,6 +124,22 @@ async fn after_a_failed_write_nothing_is_acknowledged_and_reads_go_on() {
 #[tokio::test]
 async fn after_a_failed_fsync_nothing_is_acknowledged_and_reads_go_on() {
     assert_eq!(fail_at_each_act(Fails::Syncs, 4).await, 4);
+}
+
+#[tokio::test]
+async fn a_repeat_of_what_was_acknowledged_is_answered_after_the_disk_has_failed() {
+    let folder = TempDir::new().unwrap();
+    let (store, left) = open_failing(folder.path(), Fails::Syncs);
+    let first = put_once(&store, "a.1", 1).await.unwrap();
+    left.store(0, Ordering::SeqCst);
+    let failed = put_once(&store, "a.2", 2).await;
+    assert!(matches!(failed, Err(StoreError::InDoubt { .. })), "{failed:?}");
+
+    assert_eq!(put_once(&store, "a.1", 1).await.unwrap(), first);
+    let still = put_once(&store, "a.2", 2).await;
+    assert!(matches!(still, Err(StoreError::InDoubt { .. })), "{still:?}");
+    let new = put_once(&store, "a.3", 3).await;
+    assert!(matches!(new, Err(StoreError::ReadOnly { .. })), "{new:?}");
 }
 
 #[tokio::test]

@@ -1,0 +1,53 @@
+//! What asking needs of a node: its sessions, its dialers, its bounds.
+
+use std::sync::{Arc, OnceLock, Weak};
+
+use bothways_protocol::{Encoded, Failure, NodeName, Request, Role};
+use futures_util::future::BoxFuture;
+
+use crate::config::Limits;
+use crate::network::Network;
+use crate::session::{Dialers, Table};
+
+/// The asking half of a node.
+#[derive(Debug)]
+pub(crate) struct Outbound {
+    pub(crate) name: NodeName,
+    pub(crate) role: Role,
+    pub(crate) limits: Limits,
+    pub(crate) network: Network,
+    pub(crate) table: Arc<Table>,
+    pub(crate) dialers: Dialers,
+    /// The answering half, for what the node asks itself; it holds this half, so not the other
+    /// way round as well.
+    ourselves: OnceLock<Weak<dyn Ourselves>>,
+}
+
+/// The answering half of a node, as its asking half sees it.
+pub(crate) trait Ourselves: Send + Sync + std::fmt::Debug {
+    /// Answers a request of the node to itself.
+    fn answer<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Encoded, Failure>>;
+}
+
+impl Outbound {
+    pub(crate) fn new(
+        (name, role): (NodeName, Role),
+        limits: Limits,
+        network: Network,
+        table: Arc<Table>,
+        dialers: Dialers,
+    ) -> Self {
+        Self { name, role, limits, network, table, dialers, ourselves: OnceLock::new() }
+    }
+
+    /// Tells the asking half who answers here.
+    pub(crate) fn meet(&self, ourselves: Weak<dyn Ourselves>) {
+        // The assembly does so once.
+        let _ = self.ourselves.set(ourselves);
+    }
+
+    /// The answering half, until the node stops.
+    pub(super) fn ourselves(&self) -> Option<Arc<dyn Ourselves>> {
+        self.ourselves.get()?.upgrade()
+    }
+}

@@ -1,0 +1,126 @@
+//! Puts a node together: the asking half, the answering half, the sockets between them and the
+//! network.
+
+use std::sync::{Arc, Mutex, Weak};
+use std::time::Instant;
+
+use bothways_certs::{DialerTls, listener_tls};
+use bothways_protocol::{ALPN, Greeting, PeerLimits, VERSION};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::{Shared, StartError};
+use crate::client::Outbound;
+use crate::config::Plan;
+use crate::network::Network;
+use crate::service::{Inbound, Router};
+use crate::session::{Dialer, DialerParts, Dialers, Doorway, Table, Us, keep_alive, welcome_all};
+use crate::transport::{AssemblyBudget, Dialing, Gate, GateBounds, Listener, quic_settings};
+
+/// Assembles a node on the network thread: binds its listeners, starts its dialers.
+pub(super) fn assemble(
+    plan: &Plan,
+    router: Router,
+    network: Network,
+) -> Result<Shared, StartError> {
+    let (name, limits) = (plan.name().clone(), plan.limits().clone());
+    let table = Arc::new(Table::new(name.clone(), limits.connections_per_peer));
+    let peers = plan.peers().iter().map(|(peer, address)| (peer.clone(), address.to_string()));
+    let (handles, dialers) = Dialers::to(peers);
+    let who = (name, plan.role());
+    let outbound = Arc::new(Outbound::new(who, limits, network, table, handles));
+    let inbound = Arc::new(Inbound::new(outbound.clone(), router));
+    let ourselves: Weak<Inbound> = Arc::downgrade(&inbound);
+    outbound.meet(ourselves);
+
+    let us = Arc::new(us(plan, &inbound));
+    let (mut tasks, stop) = (JoinSet::new(), CancellationToken::new());
+    let listeners = bind(plan)?;
+    let halves = (&outbound, &inbound);
+    listen(&listeners, halves, &us, &stop, &mut tasks);
+    let dialing = match plan.role().dials() {
+        true => Some(dial(plan, dialers, halves, &us, &stop, &mut tasks)?),
+        false => None,
+    };
+    let tasks = Mutex::new(tasks);
+    Ok(Shared { outbound, inbound, listeners, dialing, stop, tasks })
+}
+
+fn us(plan: &Plan, inbound: &Inbound) -> Us {
+    let limits = plan.limits();
+    let whole = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
+    Us {
+        greeting: Greeting {
+            version: VERSION,
+            name: plan.name().clone(),
+            role: plan.role(),
+            boot_ms: crate::clock::unix_ms(),
+            agent: concat!("bothways ", env!("CARGO_PKG_VERSION")).to_owned(),
+            features: Vec::new(),
+            limits: PeerLimits {
+                in_flight: whole(limits.requests_in_flight),
+                message_bytes: whole(inbound.largest_message()),
+            },
+        },
+        network: plan.network().clone(),
+        greeting_timeout: limits.handshake,
+        assembly: AssemblyBudget::new(limits.assembling_bytes_per_peer, limits.assembling_bytes),
+    }
+}
+
+fn bind(plan: &Plan) -> Result<Vec<Listener>, StartError> {
+    let transport = Arc::new(quic_settings(plan.limits(), None));
+    let mut listeners = Vec::new();
+    for address in plan.listen() {
+        let tls = listener_tls(plan.identity(), plan.trust(), &[ALPN])?;
+        listeners.push(Listener::bind(*address, tls, transport.clone())?);
+    }
+    Ok(listeners)
+}
+
+fn listen(
+    listeners: &[Listener],
+    (outbound, inbound): (&Arc<Outbound>, &Arc<Inbound>),
+    us: &Arc<Us>,
+    stop: &CancellationToken,
+    tasks: &mut JoinSet<()>,
+) {
+    let gate = Gate::new(GateBounds::of(&outbound.limits), Instant::now());
+    let doorway = Arc::new(Doorway {
+        us: us.clone(),
+        table: outbound.table.clone(),
+        dispatch: inbound.clone(),
+        limits: outbound.limits.clone(),
+        gate: Arc::new(Mutex::new(gate)),
+        stop: stop.clone(),
+    });
+    for listener in listeners {
+        tasks.spawn(welcome_all(listener.endpoint.clone(), doorway.clone()));
+    }
+}
+
+fn dial(
+    plan: &Plan,
+    dialers: Vec<Dialer>,
+    (outbound, inbound): (&Arc<Outbound>, &Arc<Inbound>),
+    us: &Arc<Us>,
+    stop: &CancellationToken,
+    tasks: &mut JoinSet<()>,
+) -> Result<Arc<Dialing>, StartError> {
+    let limits = &outbound.limits;
+    let settings = quic_settings(limits, Some(keep_alive(limits)));
+    let dialing = Arc::new(Dialing::open(Arc::new(settings))?);
+    let parts = Arc::new(DialerParts {
+        us: us.clone(),
+        tls: Arc::new(DialerTls::new(plan.identity(), plan.trust(), &[ALPN])?),
+        dialing: dialing.clone(),
+        table: outbound.table.clone(),
+        dispatch: inbound.clone(),
+        limits: limits.clone(),
+        stop: stop.clone(),
+    });
+    for dialer in dialers {
+        tasks.spawn(dialer.run(parts.clone()));
+    }
+    Ok(dialing)
+}

@@ -1,0 +1,199 @@
+//! A node: assembly, start, staged stop. The one layer that knows both halves of it.
+
+mod assembly;
+mod info;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bothways_certs::TlsError;
+use bothways_protocol::{CloseCode, Farewell, NodeName, Role};
+use thiserror::Error;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::client::{Outbound, Peer};
+use crate::config::Plan;
+use crate::network::{Network, StoppedError};
+use crate::service::{Inbound, Router};
+use crate::transport::{Dialing, EndpointError, Listener};
+
+use assembly::assemble;
+pub use info::SessionInfo;
+
+/// What a stop waits for at each stage behind the drain.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// A running node: client and server at once, or one of the two, as its role says.
+///
+/// A handle: clones are the same node. It runs on a thread of its own, whatever runtime its
+/// callers have, until [`stop`](Self::stop) or until the last handle is dropped.
+#[derive(Debug, Clone)]
+pub struct Node {
+    owner: Arc<Owner>,
+}
+
+/// Stops the node when the last handle is gone.
+#[derive(Debug)]
+struct Owner {
+    shared: Arc<Shared>,
+}
+
+/// What the stages of a stop need.
+#[derive(Debug)]
+struct Shared {
+    outbound: Arc<Outbound>,
+    inbound: Arc<Inbound>,
+    listeners: Vec<Listener>,
+    dialing: Option<Arc<Dialing>>,
+    stop: CancellationToken,
+    /// The listeners' and the dialers' tasks, and with them the sessions'.
+    tasks: Mutex<JoinSet<()>>,
+}
+
+/// A node that could not be started.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// A socket could not be had.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    /// Identity and authority do not make TLS settings.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The network thread could not be started.
+    #[error("cannot start the network thread: {0}")]
+    Thread(#[from] io::Error),
+    /// The network thread ended while the node was being assembled.
+    #[error(transparent)]
+    Stopped(#[from] StoppedError),
+}
+
+/// How a node stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stopped {
+    /// Every request in flight was answered.
+    Drained,
+    /// The time for that was over: so many sessions were cut.
+    Cut {
+        /// How many.
+        sessions: usize,
+    },
+}
+
+impl Node {
+    /// Starts a node that does what the plan says and answers what the router holds.
+    ///
+    /// It returns once the listeners are bound; dialing goes on in the background.
+    ///
+    /// # Errors
+    /// Where an address cannot be bound, or identity and authority do not fit TLS.
+    pub async fn start(plan: Plan, router: Router) -> Result<Self, StartError> {
+        let network = Network::start()?;
+        let inside = network.clone();
+        let started = network.run(async move { assemble(&plan, router, inside) }).await;
+        let started = started.map_err(StartError::from).flatten();
+        let shared = Arc::new(started.inspect_err(|_| network.end())?);
+        Ok(Self { owner: Arc::new(Owner { shared }) })
+    }
+
+    /// The node's name.
+    #[must_use]
+    pub fn name(&self) -> &NodeName {
+        &self.outbound().name
+    }
+
+    /// The node's role.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        self.outbound().role
+    }
+
+    /// The addresses that the node listens on, ports resolved.
+    pub fn listening(&self) -> impl Iterator<Item = SocketAddr> {
+        self.shared().listeners.iter().map(|listener| listener.address)
+    }
+
+    /// A peer to ask, by its name: `node.peer("hub").request(…)`. The node's own name asks the
+    /// node itself.
+    #[must_use]
+    pub fn peer(&self, name: &str) -> Peer {
+        Peer::named(self.outbound().clone(), name.parse())
+    }
+
+    /// The sessions that the node has, in the order of the peers' names.
+    #[must_use]
+    pub fn sessions(&self) -> Vec<SessionInfo> {
+        self.outbound().table.all().iter().map(SessionInfo::of).collect()
+    }
+
+    /// Counts sessions that come, go, or begin to drain: to wait for a change.
+    #[must_use]
+    pub fn session_changes(&self) -> watch::Receiver<u64> {
+        self.outbound().table.changes()
+    }
+
+    /// Stops the node in stages, each of them bounded: no newcomers; `going_away` on every
+    /// session; what is in flight is answered, for 10 s at the most; what is left is closed;
+    /// handlers that write end; the sockets say their last words.
+    pub async fn stop(&self) -> Stopped {
+        self.stop_within(self.outbound().limits.drain).await
+    }
+
+    /// Stops the node as [`stop`](Self::stop) does, with another bound on the drain.
+    pub async fn stop_within(&self, drain: Duration) -> Stopped {
+        let (shared, network) = (self.shared().clone(), self.outbound().network.clone());
+        let stopped = network.run(async move { shared.stop_in_stages(drain).await }).await;
+        network.end();
+        // A second stop finds the network gone: the first one has done it all.
+        stopped.unwrap_or(Stopped::Drained)
+    }
+
+    fn shared(&self) -> &Arc<Shared> {
+        &self.owner.shared
+    }
+
+    fn outbound(&self) -> &Arc<Outbound> {
+        &self.owner.shared.outbound
+    }
+}
+
+impl Shared {
+    async fn stop_in_stages(&self, drain: Duration) -> Stopped {
+        self.stop.cancel();
+        let table = &self.outbound.table;
+        table.drain_all(Farewell::Stopping);
+        let drained = timeout(drain, table.emptied()).await.is_ok();
+        let cut = table.all();
+        for session in &cut {
+            session.close(CloseCode::Stopping, "the node stops");
+        }
+        let _ = timeout(LAST_WORDS, self.inbound.writes_ended()).await;
+        let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        let _ = timeout(LAST_WORDS, tasks.join_all()).await;
+        let _ = timeout(LAST_WORDS, self.close_sockets()).await;
+        if drained { Stopped::Drained } else { Stopped::Cut { sessions: cut.len() } }
+    }
+
+    async fn close_sockets(&self) {
+        let listening = self.listeners.iter().map(|listener| &listener.endpoint);
+        for endpoint in listening.chain(self.dialing.iter().map(|dialing| &dialing.endpoint)) {
+            endpoint.close(CloseCode::Stopping.number().into(), b"the node stops");
+            endpoint.wait_idle().await;
+        }
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        let (shared, network) = (self.shared.clone(), self.shared.outbound.network.clone());
+        let ending = network.clone();
+        network.spawn(async move {
+            shared.stop_in_stages(Duration::ZERO).await;
+            ending.end();
+        });
+    }
+}
