@@ -26,7 +26,8 @@ pub(crate) struct Doorway<D> {
     pub(crate) stop: CancellationToken,
 }
 
-/// Accepts connections until the stop token is cancelled, then waits for their sessions to end.
+/// Accepts connections until the stop token is cancelled, then refuses them until the last session
+/// has ended.
 pub(crate) async fn welcome_all<D: Dispatch>(endpoint: Endpoint, doorway: Arc<Doorway<D>>) {
     let mut sessions = JoinSet::new();
     loop {
@@ -40,8 +41,14 @@ pub(crate) async fn welcome_all<D: Dispatch>(endpoint: Endpoint, doorway: Arc<Do
             },
         }
     }
-    endpoint.set_server_config(None);
-    while sessions.join_next().await.is_some() {}
+    // Who comes now is told so at once: it need not wait for its handshake to fail.
+    while !sessions.is_empty() {
+        tokio::select! {
+            biased;
+            Some(_) = sessions.join_next() => {}
+            Some(incoming) = endpoint.accept() => incoming.refuse(),
+        }
+    }
 }
 
 /// A handshake that became no connection, or a connection that became no session.
