@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 use tokio::runtime::{Builder, Handle};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::AbortOnDropHandle;
 
 /// How long the end waits for a name that is being resolved, which nothing can interrupt.
@@ -50,6 +50,11 @@ impl Network {
     /// Ends the thread, and drops what still runs on it.
     pub(crate) fn end(&self) {
         self.end.cancel();
+    }
+
+    /// Ends the thread when what this gives is dropped.
+    pub(crate) fn end_on_drop(&self) -> DropGuard {
+        self.end.clone().drop_guard()
     }
 
     /// Waits until the thread has let go of everything. On the thread itself there is nothing to

@@ -65,15 +65,19 @@ impl<'a> Attempt<'a> {
     }
 
     async fn exchange(&mut self) -> Result<Encoded, RequestError> {
-        let not_sent = |_| RequestError::NotSent { peer: self.session.peer().clone() };
+        let max = self.session.facts().limits.message_bytes as usize;
+        let too_large = |bytes| RequestError::TooLarge { peer: self.peer(), bytes, max };
+        // Known without a stream in most cases, so that the peer hears nothing of it.
+        if self.ask.params.bytes().len() > max {
+            return Err(too_large(self.ask.params.bytes().len()));
+        }
+        let not_sent = |_| RequestError::NotSent { peer: self.peer() };
         let cause = self.ask.origin.map_or(Cause::Own, |_| Cause::Handler);
         let opened = self.session.open(cause, self.ask.result_bytes).await;
         let mut stream = opened.map_err(not_sent)?;
         let message = self.ask.request(self.trace, self.attempt).encode();
-        let max = self.session.facts().limits.message_bytes as usize;
         if message.len() > max {
-            let (peer, bytes) = (self.peer(), message.len());
-            return Err(RequestError::TooLarge { peer, bytes, max });
+            return Err(too_large(message.len()));
         }
         self.sent_bytes = message.len() as u64;
         if let Err(error) = stream.writer.send(message).await {

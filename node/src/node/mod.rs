@@ -95,10 +95,11 @@ impl Node {
     /// Where an address cannot be bound, or identity and authority do not fit TLS.
     pub async fn start(plan: Plan, router: Router) -> Result<Self, StartError> {
         let network = Network::start()?;
+        let unless_started = network.end_on_drop();
         let inside = network.clone();
         let started = network.run(async move { assemble(&plan, router, inside) }).await;
-        let started = started.map_err(StartError::from).flatten();
-        let shared = Arc::new(started.inspect_err(|_| network.end())?);
+        let shared = Arc::new(started.map_err(StartError::from).flatten()?);
+        unless_started.disarm();
         Ok(Self { owner: Arc::new(Owner { shared }) })
     }
 
