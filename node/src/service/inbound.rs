@@ -7,8 +7,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use bothways_protocol::{
-    Code, Effect, Encoded, Failure, MessageError, NodeName, Outgoing, Reply, Request, ResetCode,
-    Role,
+    Code, Effect, Encoded, Failure, FrameError, NodeName, Outgoing, Reply, Request, ResetCode, Role,
 };
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -185,10 +184,11 @@ impl Inbound {
         let limit = self.outbound.limits.message_send;
         let message = match reader.next_within(limit).await {
             Ok(Some(message)) => message,
-            Ok(None) => return Err(malformed("the stream ended without a request".to_owned())),
+            Ok(None) => return Err(Unread::Answer(Failure::from(&FrameError::Truncated))),
             Err(error) => return Err(unread(error)),
         };
-        let request = Request::decode(&message).map_err(|error| Unread::Answer(wrong(&error)))?;
+        let request =
+            Request::decode(&message).map_err(|error| Unread::Answer(Failure::from(&error)))?;
         Ok((request, message.len()))
     }
 
@@ -239,7 +239,7 @@ impl Dispatch for Inbound {
             Err(Unread::Gone) => return,
             Err(Unread::Answer(failure)) => {
                 let peer = arrival.session.peer();
-                tracing::warn!(peer = %peer, problem = %failure.message.escape_debug(), "request not readable");
+                tracing::warn!(peer = %peer, problem = %failure.message, "request not readable");
                 arrival.reader.stop(ResetCode::Answered);
                 return reply(&mut arrival, Reply::Error(failure)).await;
             }
@@ -299,7 +299,7 @@ async fn contained(route: &Route, context: Context, params: Encoded) -> Result<E
             .map(ToString::to_string)
             .or_else(|| panic.downcast_ref::<String>().cloned())
             .unwrap_or_default();
-        tracing::error!(method = %route.name, panic = %what.escape_debug(), "handler panicked");
+        tracing::error!(method = %route.name, panic = %what, "handler panicked");
         Err(Failure::new(Code::Internal, "the handler failed").reason("panic"))
     })
 }
@@ -340,29 +340,13 @@ enum Unread {
 fn unread(error: ReadError) -> Unread {
     match error {
         ReadError::Reset(_) | ReadError::Lost(_) => Unread::Gone,
-        ReadError::Frame(bothways_protocol::FrameError::Oversize { bytes, max }) => Unread::Answer(
-            too_large(format!("messages of {max} bytes are taken, this one has {bytes}")),
-        ),
         ReadError::Crowded => Unread::Answer(
             Failure::new(Code::ResourceExhausted, error.to_string()).reason("assembling"),
         ),
         ReadError::Slow { .. } => Unread::Answer(
             Failure::new(Code::DeadlineExceeded, error.to_string()).reason("slow_message"),
         ),
-        ReadError::Frame(error) => malformed(error.to_string()),
-    }
-}
-
-fn malformed(problem: String) -> Unread {
-    Unread::Answer(Failure::new(Code::InvalidArgument, problem).reason("malformed_message"))
-}
-
-fn wrong(error: &MessageError) -> Failure {
-    let failure =
-        Failure::new(Code::InvalidArgument, error.to_string()).reason("malformed_message");
-    match error.field() {
-        Some(field) => failure.field(field),
-        None => failure,
+        ReadError::Frame(error) => Unread::Answer(Failure::from(&error)),
     }
 }
 

@@ -117,8 +117,8 @@ impl<D: Dispatch> Running<D> {
                 Ok(greeted) => {
                     failures = 0;
                     self.dialer.told.send_replace(None);
-                    let in_flight = self.parts.limits.requests_in_flight;
-                    serve(greeted, &self.parts.table, &self.parts.dispatch, in_flight).await;
+                    let DialerParts { table, dispatch, limits, .. } = &*self.parts;
+                    serve(greeted, table, dispatch, limits).await;
                 }
                 Err(error) => {
                     self.note_failure(failures, error);
