@@ -48,7 +48,7 @@ pub(crate) struct Caller {
 impl Inbound {
     pub(crate) fn new(outbound: Arc<Outbound>, router: Router) -> Self {
         let router = with_built_in(router);
-        let message_bytes = router.message_bytes().min(outbound.limits.large_message_bytes);
+        let message_bytes = router.message_bytes().min(outbound.limits.message_bytes);
         Self { outbound, router, message_bytes, writes: TaskTracker::new() }
     }
 
