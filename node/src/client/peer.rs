@@ -255,6 +255,7 @@ impl Asking {
                         if let Some(error) = error.filter(|error| self.gives_up(error)) {
                             return Err(RequestError::Dial(error));
                         }
+                        self.outbound.dialers.want(name);
                     }
                 }
             }

@@ -25,6 +25,9 @@ use crate::session::{Arrival, Dispatch, Session};
 use crate::store::Once;
 use crate::transport::{MessageReader, ReadError};
 
+/// What a response needs around its result, in bytes.
+const RESPONSE_HEAD: usize = 32;
+
 /// Answers requests: those that sessions hand on, and those of the node to itself.
 #[derive(Debug)]
 pub(crate) struct Inbound {
@@ -80,10 +83,11 @@ impl Inbound {
         let (outbound, cancel) = (self.outbound.clone(), cancelled.clone());
         let context = Context::new(outbound, caller, deadline, request.trace, once, cancel);
         let params = request.params.clone();
-        match route.effect {
+        let result = match route.effect {
             Effect::Reads => self.read(route, context, params, deadline, cancelled).await,
             Effect::Writes => self.write(route, context, params, deadline, cancelled).await,
-        }
+        };
+        result.and_then(|result| check_result(route, result))
     }
 
     /// The deadline that a request gets of the one that it asks for.
@@ -308,6 +312,17 @@ async fn reply(arrival: &mut Arrival, reply: Reply) {
     if arrival.writer.send(reply.encode()).await.is_ok() {
         arrival.writer.finish();
     }
+}
+
+/// A result that the caller would refuse to read is no result.
+fn check_result(route: &Route, result: Encoded) -> Result<Encoded, Failure> {
+    let (bytes, max) = (result.bytes().len(), route.message_bytes.saturating_sub(RESPONSE_HEAD));
+    if bytes <= max {
+        return Ok(result);
+    }
+    tracing::error!(method = %route.name, bytes, max, "result too large");
+    let sentence = format!("the result of {} has {bytes} bytes, {max} are allowed", route.name);
+    Err(too_large(sentence))
 }
 
 /// What makes a write act once; a write without a key is refused.

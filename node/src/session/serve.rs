@@ -49,6 +49,7 @@ pub(crate) async fn serve<D: Dispatch>(
     let Greeted { connection, facts, assembly, writer, reader } = greeted;
     let (session, to_write) = Session::new(connection, facts, assembly);
     if table.enter(&session).is_err() {
+        tracing::warn!(peer = %session.peer(), "too many connections");
         session.close(CloseCode::TooManyConnections, "too many connections");
         return "too many connections".to_owned();
     }
