@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use bothways_protocol::{Code, Failure, FrameError, Outgoing, Reply, Request, ResetCode};
 use futures_util::FutureExt;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::rules::{Caller, Inbound};
@@ -28,7 +29,7 @@ impl Dispatch for Inbound {
                 let peer = arrival.session.peer();
                 tracing::warn!(peer = %peer, problem = %failure.message, "request not readable");
                 arrival.reader.stop(ResetCode::Answered);
-                return reply(&mut arrival, Reply::Error(failure)).await;
+                return self.reply(&mut arrival, Reply::Error(failure)).await;
             }
         };
         let caller = Caller {
@@ -40,7 +41,7 @@ impl Dispatch for Inbound {
         let deciding = self.decide(caller, &request, bytes, cancelled.clone());
         let stopped = arrival.writer.stopped();
         let answer = watched(deciding, stopped, &cancelled).await;
-        let (reply_message, code) = match answer {
+        let (reply, code) = match answer {
             Ok(result) => (Reply::Result(result), Outcome::Ok),
             Err(failure) => {
                 let code = failure.code;
@@ -51,7 +52,7 @@ impl Dispatch for Inbound {
         if code == Outcome::Failed(Code::Cancelled) {
             arrival.writer.reset(ResetCode::Cancelled);
         } else {
-            reply(&mut arrival, reply_message).await;
+            self.reply(&mut arrival, reply).await;
         }
         self.record(&arrival, began, &request, code);
     }
@@ -69,6 +70,17 @@ impl Inbound {
         let request =
             Request::decode(&message).map_err(|error| Unread::Answer(Failure::from(&error)))?;
         Ok((request, message.len()))
+    }
+
+    /// Writes the response. A caller that does not read it in time does not get it.
+    async fn reply(&self, arrival: &mut Arrival, reply: Reply) {
+        let sending = arrival.writer.send(reply.encode());
+        match timeout(self.outbound.limits.message_send, sending).await {
+            Ok(Ok(())) => arrival.writer.finish(),
+            // The caller stopped the stream, or is gone.
+            Ok(Err(_)) => {}
+            Err(_) => arrival.writer.reset(ResetCode::DeadlineExceeded),
+        }
     }
 
     fn record(&self, arrival: &Arrival, began: Instant, request: &Request, code: Outcome) {
@@ -111,12 +123,6 @@ async fn watched<T>(
         Poll::Pending
     })
     .await
-}
-
-async fn reply(arrival: &mut Arrival, reply: Reply) {
-    if arrival.writer.send(reply.encode()).await.is_ok() {
-        arrival.writer.finish();
-    }
 }
 
 /// A request that could not be read.
