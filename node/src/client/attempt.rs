@@ -9,7 +9,7 @@ use super::RequestError;
 use super::outbound::Outbound;
 use super::peer::Ask;
 use crate::exchange::{Direction, MethodText, Outcome, Record, emit};
-use crate::session::{RequestStream, Session};
+use crate::session::{Cause, RequestStream, Session};
 use crate::transport::ReadError;
 
 /// One attempt. However it ends, dropped halfway included, it leaves one record.
@@ -66,7 +66,9 @@ impl<'a> Attempt<'a> {
 
     async fn exchange(&mut self) -> Result<Encoded, RequestError> {
         let not_sent = |_| RequestError::NotSent { peer: self.session.peer().clone() };
-        let mut stream = self.session.open(self.ask.result_bytes).await.map_err(not_sent)?;
+        let cause = self.ask.origin.map_or(Cause::Own, |_| Cause::Handler);
+        let opened = self.session.open(cause, self.ask.result_bytes).await;
+        let mut stream = opened.map_err(not_sent)?;
         let message = self.ask.request(self.trace, self.attempt).encode();
         let max = self.session.facts().limits.message_bytes as usize;
         if message.len() > max {

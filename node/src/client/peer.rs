@@ -189,16 +189,40 @@ struct Asking {
 
 impl Asking {
     async fn run(self) -> Result<Encoded, RequestError> {
-        let name = match &self.target {
-            Target::Over(session) => return self.attempt(session, 1).await,
-            Target::Named(name) => name.clone()?,
-        };
-        if name == self.outbound.name {
-            return self.ask_ourselves().await;
+        match &self.target {
+            Target::Over(session) => self.ask_over(session).await,
+            Target::Named(name) if name.as_ref() == Ok(&self.outbound.name) => {
+                self.ask_ourselves().await
+            }
+            Target::Named(name) => self.ask_named(&name.clone()?, 1).await,
         }
-        let mut attempt = 1;
+    }
+
+    /// Asks over one certain session; where that one has lost its place to another session with
+    /// the same peer, over the other one.
+    async fn ask_over(&self, session: &Session) -> Result<Encoded, RequestError> {
+        let answer = self.attempt(session, 1).await;
+        match answer {
+            Err(error) if error.surely_not_processed() && self.has_other(session) => {
+                self.ask_named(session.peer(), 2).await
+            }
+            answer => answer,
+        }
+    }
+
+    fn has_other(&self, session: &Session) -> bool {
+        let other = self.outbound.table.find(session.peer());
+        other.is_some_and(|other| !other.is(session))
+    }
+
+    async fn ask_named(
+        &self,
+        name: &NodeName,
+        first_attempt: u32,
+    ) -> Result<Encoded, RequestError> {
+        let mut attempt = first_attempt;
         loop {
-            let session = self.session(&name).await?;
+            let session = self.session(name).await?;
             let answer = self.attempt(&session, attempt).await;
             match answer {
                 Err(error) if error.surely_not_processed() && attempt < ATTEMPTS_MAX => {

@@ -118,7 +118,8 @@ impl Dial<'_> {
     async fn try_address(&self, address: SocketAddr) -> Result<Greeted, DialError> {
         let here = |problem: String| DialError::Here { address, problem };
         let (tls, judgement) = self.tls.to(self.peer);
-        let connecting = self.dialing.connect(address, self.peer.as_str(), tls).map_err(here)?;
+        let (connecting, _awaiting) =
+            self.dialing.connect(address, self.peer.as_str(), tls).map_err(here)?;
         let connected = tokio::select! {
             connected = timeout(self.handshake_timeout, connecting) => connected,
             problem = refused_by_the_machine(address) => {

@@ -9,8 +9,8 @@ use bothways_protocol::{
     Bye, CloseCode, Code, Control, Failure, Farewell, GoingAway, Outgoing, Reply, ResetCode,
 };
 use quinn::{ConnectionError, RecvStream, SendStream};
-use tokio::sync::{mpsc, watch};
-use tokio::task::{JoinError, JoinSet};
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::task::{JoinError, JoinSet, yield_now};
 use tokio::time::{Instant, sleep_until};
 
 use super::greet::Greeted;
@@ -62,7 +62,7 @@ pub(crate) async fn serve<D: Dispatch>(
         stage: session.inner.stage.subscribe(),
         session: session.clone(),
         dispatch: dispatch.clone(),
-        in_flight: limits.requests_in_flight,
+        places: Arc::new(Semaphore::new(limits.requests_in_flight)),
         drain: limits.deadline_max,
         reader,
         requests: JoinSet::new(),
@@ -97,7 +97,8 @@ async fn write_control(mut writer: MessageWriter, mut to_write: mpsc::Receiver<C
 struct Serving<D> {
     session: Session,
     dispatch: Arc<D>,
-    in_flight: usize,
+    /// How many requests the peer may have in flight.
+    places: Arc<Semaphore>,
     /// How long a drain may take: as long as any request may.
     drain: Duration,
     reader: MessageReader,
@@ -122,7 +123,7 @@ enum Next {
 impl<D: Dispatch> Serving<D> {
     async fn run(&mut self, table: &Table) -> String {
         loop {
-            if let Next::End(why) = self.say_what_is_due() {
+            if let Next::End(why) = self.say_what_is_due(table) {
                 return why;
             }
             let connection = self.session.inner.connection.clone();
@@ -132,8 +133,8 @@ impl<D: Dispatch> Serving<D> {
                 heard = self.reader.next(), if !self.heard_bye => self.hear(heard),
                 Some(ended) = self.requests.join_next() => self.note_ended(ended),
                 opened = connection.accept_bi() => self.begin(opened),
-                _ = self.stage.changed() => { table.note_change(); Next::Go }
-                () = self.session.inner.place_freed.notified() => Next::Go,
+                _ = self.stage.changed() => Next::Go,
+                () = self.session.inner.due.notified() => Next::Go,
                 () = sleep_until(over.unwrap_or_else(Instant::now)), if over.is_some() =>
                     self.end(self.close_code(), "the time to leave is over"),
             };
@@ -145,8 +146,14 @@ impl<D: Dispatch> Serving<D> {
 
     /// Says `going_away` when the session begins to drain, `bye` when nothing is in flight; closes
     /// the connection when the peer has said it and all our requests are answered.
-    fn say_what_is_due(&mut self) -> Next {
-        let stage = *self.stage.borrow_and_update();
+    fn say_what_is_due(&mut self, table: &Table) -> Next {
+        let (stage, moved) = {
+            let stage = self.stage.borrow_and_update();
+            (*stage, stage.has_changed())
+        };
+        if moved {
+            table.note_change();
+        }
         if stage == Stage::Closed {
             return Next::End("closed by this node".to_owned());
         }
@@ -162,6 +169,7 @@ impl<D: Dispatch> Serving<D> {
             }
             if asking == 0 && self.requests.is_empty() && self.said_bye.is_none() {
                 self.said_bye = Some(Instant::now());
+                self.session.note_end();
                 self.say(Control::Bye(Bye { why }));
             }
         }
@@ -209,10 +217,10 @@ impl<D: Dispatch> Serving<D> {
         match control {
             Ok(Control::GoingAway(away)) => {
                 tracing::debug!(peer = %self.session.peer(), why = %away.why, "peer goes away");
-                self.session.enter(Stage::Draining);
+                self.session.note_end();
             }
             Ok(Control::Bye(_)) => {
-                self.session.enter(Stage::Draining);
+                self.session.note_end();
                 self.heard_bye = true;
             }
             Ok(Control::MethodsChanged | Control::Unknown) => {}
@@ -235,14 +243,10 @@ impl<D: Dispatch> Serving<D> {
         if self.away.is_some() {
             let failure = Failure::new(Code::Unavailable, "the node is going away");
             self.requests.spawn(refuse(writer, reader, failure.reason("going_away")));
-        } else if self.requests.len() >= self.in_flight {
-            let failure = Failure::new(Code::ResourceExhausted, "too many requests in flight");
-            self.requests.spawn(refuse(writer, reader, failure.reason("in_flight")));
         } else {
             self.last_begun = self.last_begun.max(Some(writer.index()));
-            self.session.inner.requests_in.fetch_add(1, Ordering::Relaxed);
             let arrival = Arrival { session: self.session.clone(), writer, reader };
-            self.requests.spawn(self.dispatch.clone().answer(arrival));
+            self.requests.spawn(answer(self.dispatch.clone(), arrival, self.places.clone()));
         }
         Next::Go
     }
@@ -261,6 +265,23 @@ impl<D: Dispatch> Serving<D> {
         self.session.close(code, reason);
         Next::End(reason.to_owned())
     }
+}
+
+/// Answers a request if there is a place for it among those in flight.
+async fn answer<D: Dispatch>(dispatch: Arc<D>, arrival: Arrival, places: Arc<Semaphore>) {
+    let mut place = places.try_acquire();
+    if place.is_err() {
+        // A peer may give up one request and begin the next in the same datagram: what was given
+        // up has been woken, and gives its place back before this is polled again.
+        yield_now().await;
+        place = places.try_acquire();
+    }
+    let Ok(_place) = place else {
+        let failure = Failure::new(Code::ResourceExhausted, "too many requests in flight");
+        return refuse(arrival.writer, arrival.reader, failure.reason("in_flight")).await;
+    };
+    arrival.session.inner.requests_in.fetch_add(1, Ordering::Relaxed);
+    dispatch.answer(arrival).await;
 }
 
 /// Answers a request that is not even read.
