@@ -95,14 +95,16 @@ impl<'a> Attempt<'a> {
     async fn answer(&self, stream: &mut RequestStream) -> Result<Encoded, RequestError> {
         let message = match stream.reader.next().await {
             Ok(Some(message)) => message,
-            Ok(None) => return Err(self.no_answer("the stream ended without one".to_owned())),
+            Ok(None) => {
+                return Err(self.no_answer(stream, "the stream ended without one".to_owned()));
+            }
             Err(ReadError::Reset(Some(ResetCode::NotProcessed))) => {
                 return Err(RequestError::NotSent { peer: self.peer() });
             }
             Err(error @ (ReadError::Reset(_) | ReadError::Lost(_))) => {
                 return Err(self.lost(error.to_string()));
             }
-            Err(error) => return Err(self.no_answer(error.to_string())),
+            Err(error) => return Err(self.no_answer(stream, error.to_string())),
         };
         match Reply::decode(&message) {
             Ok(Reply::Result(result)) => Ok(result),
@@ -111,8 +113,10 @@ impl<'a> Attempt<'a> {
                 method: self.ask.method.clone(),
                 failure,
             }),
-            Ok(Reply::Event(_)) => Err(self.no_answer("an event before the response".to_owned())),
-            Err(error) => Err(self.no_answer(error.to_string())),
+            Ok(Reply::Event(_)) => {
+                Err(self.no_answer(stream, "an event before the response".to_owned()))
+            }
+            Err(error) => Err(self.no_answer(stream, error.to_string())),
         }
     }
 
@@ -124,7 +128,9 @@ impl<'a> Attempt<'a> {
         RequestError::Lost { peer: self.peer(), method: self.ask.method.clone(), problem }
     }
 
-    fn no_answer(&self, problem: String) -> RequestError {
+    /// What came is no answer: nothing more of it is read.
+    fn no_answer(&self, stream: &mut RequestStream, problem: String) -> RequestError {
+        stream.reader.stop(ResetCode::ProtocolError);
         RequestError::Answer { peer: self.peer(), method: self.ask.method.clone(), problem }
     }
 }

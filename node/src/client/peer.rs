@@ -145,7 +145,7 @@ impl Peer {
     pub async fn call(&self, method: &str, params: Encoded) -> Result<Encoded, RequestError> {
         let method: MethodName = method.parse().map_err(RequestError::Method)?;
         let key = Some(self.key.unwrap_or_else(new_key));
-        self.ask(method, params, key, self.outbound.limits.large_message_bytes).await
+        self.ask(method, params, key, self.outbound.limits.message_bytes).await
     }
 
     async fn ask(
@@ -279,6 +279,7 @@ impl Asking {
                         if let Some(error) = error.filter(|error| self.gives_up(error)) {
                             return Err(RequestError::Dial(error));
                         }
+                        self.outbound.dialers.want(name);
                     }
                 }
             }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bothways_protocol::{IdempotencyKey, NodeName, Role, Trace};
 use tokio_util::sync::CancellationToken;
 
-use super::inbound::Caller;
+use super::rules::Caller;
 use crate::client::{Origin, Outbound, Peer};
 use crate::store::Once;
 

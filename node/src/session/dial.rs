@@ -117,7 +117,7 @@ impl Dial<'_> {
 
     async fn try_address(&self, address: SocketAddr) -> Result<Greeted, DialError> {
         let here = |problem: String| DialError::Here { address, problem };
-        let (tls, judgement) = self.tls.to(self.peer).map_err(|error| here(error.to_string()))?;
+        let (tls, judgement) = self.tls.to(self.peer);
         let (connecting, _awaiting) =
             self.dialing.connect(address, self.peer.as_str(), tls).map_err(here)?;
         let connected = tokio::select! {

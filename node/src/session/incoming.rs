@@ -81,12 +81,10 @@ impl<D: Dispatch> Doorway<D> {
         self.gate().leave(source);
         match handshake {
             Ok(greeted) => {
-                let in_flight = self.limits.requests_in_flight;
-                serve(greeted, &self.table, &self.dispatch, in_flight).await;
+                serve(greeted, &self.table, &self.dispatch, &self.limits).await;
             }
             Err(error) => {
-                let problem = error.to_string().escape_debug().to_string();
-                tracing::warn!(address = %address, problem, "connection refused");
+                tracing::warn!(address = %address, problem = %error, "connection refused");
             }
         }
     }

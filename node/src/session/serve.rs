@@ -6,16 +6,18 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bothways_protocol::{
-    Bye, CloseCode, Code, Control, Failure, GoingAway, Outgoing, Reply, ResetCode,
+    Bye, CloseCode, Code, Control, Failure, Farewell, GoingAway, Outgoing, Reply, ResetCode,
 };
 use quinn::{ConnectionError, RecvStream, SendStream};
 use tokio::sync::{Semaphore, mpsc, watch};
-use tokio::task::{JoinSet, yield_now};
+use tokio::task::{JoinError, JoinSet, yield_now};
 use tokio::time::{Instant, sleep_until};
 
 use super::greet::Greeted;
 use super::{Session, Stage, Table};
+use crate::config::Limits;
 use crate::transport::{MessageReader, MessageWriter, ReadError};
+use crate::visible::visible;
 
 /// How long a peer may take to close the connection after our bye.
 const BYE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -42,11 +44,12 @@ pub(crate) async fn serve<D: Dispatch>(
     greeted: Greeted,
     table: &Arc<Table>,
     dispatch: &Arc<D>,
-    in_flight: usize,
+    limits: &Limits,
 ) -> String {
     let Greeted { connection, facts, assembly, writer, reader } = greeted;
     let (session, to_write) = Session::new(connection, facts, assembly);
     if table.enter(&session).is_err() {
+        tracing::warn!(peer = %session.peer(), "too many connections");
         session.close(CloseCode::TooManyConnections, "too many connections");
         return "too many connections".to_owned();
     }
@@ -59,11 +62,12 @@ pub(crate) async fn serve<D: Dispatch>(
         stage: session.inner.stage.subscribe(),
         session: session.clone(),
         dispatch: dispatch.clone(),
-        places: Arc::new(Semaphore::new(in_flight)),
+        places: Arc::new(Semaphore::new(limits.requests_in_flight)),
+        drain: limits.deadline_max,
         reader,
         requests: JoinSet::new(),
         last_begun: None,
-        refusing: false,
+        away: None,
         said_bye: None,
         heard_bye: false,
     };
@@ -95,14 +99,16 @@ struct Serving<D> {
     dispatch: Arc<D>,
     /// How many requests the peer may have in flight.
     places: Arc<Semaphore>,
+    /// How long a drain may take: as long as any request may.
+    drain: Duration,
     reader: MessageReader,
     stage: watch::Receiver<Stage>,
     /// Requests of the peer that are being answered.
     requests: JoinSet<()>,
     /// The index of the newest request that was begun.
     last_begun: Option<u64>,
-    /// We have said that we are going away.
-    refusing: bool,
+    /// Why and when we said that we are going away.
+    away: Option<(Farewell, Instant)>,
     /// When we said bye.
     said_bye: Option<Instant>,
     heard_bye: bool,
@@ -121,16 +127,16 @@ impl<D: Dispatch> Serving<D> {
                 return why;
             }
             let connection = self.session.inner.connection.clone();
-            let bye_over = self.said_bye.map(|said| said + BYE_TIMEOUT);
+            let over = self.time_is_over();
             let next = tokio::select! {
                 biased;
                 heard = self.reader.next(), if !self.heard_bye => self.hear(heard),
-                Some(_) = self.requests.join_next() => Next::Go,
+                Some(ended) = self.requests.join_next() => self.note_ended(ended),
                 opened = connection.accept_bi() => self.begin(opened),
                 _ = self.stage.changed() => Next::Go,
                 () = self.session.inner.due.notified() => Next::Go,
-                () = sleep_until(bye_over.unwrap_or_else(Instant::now)), if bye_over.is_some() =>
-                    self.end(CloseCode::Bye, "the peer did not close the connection"),
+                () = sleep_until(over.unwrap_or_else(Instant::now)), if over.is_some() =>
+                    self.end(self.close_code(), "the time to leave is over"),
             };
             if let Next::End(why) = next {
                 return why;
@@ -153,12 +159,12 @@ impl<D: Dispatch> Serving<D> {
         }
         let asking = self.session.asking();
         if self.heard_bye && asking == 0 {
-            return self.end(CloseCode::Bye, "bye");
+            return self.end(self.close_code(), "bye");
         }
         let leaving = *self.session.leaving();
         if let Some(why) = leaving {
-            if !self.refusing {
-                self.refusing = true;
+            if self.away.is_none() {
+                self.away = Some((why, Instant::now()));
                 self.say(Control::GoingAway(GoingAway { last: self.last_begun, why }));
             }
             if asking == 0 && self.requests.is_empty() && self.said_bye.is_none() {
@@ -166,6 +172,29 @@ impl<D: Dispatch> Serving<D> {
                 self.session.note_end();
                 self.say(Control::Bye(Bye { why }));
             }
+        }
+        Next::Go
+    }
+
+    /// When this session is closed, whatever is still in flight: a while after our bye, or after
+    /// we began to leave.
+    fn time_is_over(&self) -> Option<Instant> {
+        let bye = self.said_bye.map(|said| said + BYE_TIMEOUT);
+        bye.or_else(|| self.away.map(|(_, since)| since + self.drain))
+    }
+
+    fn close_code(&self) -> CloseCode {
+        match self.away {
+            Some((Farewell::Replaced, _)) => CloseCode::Replaced,
+            Some((Farewell::Stopping, _)) => CloseCode::Stopping,
+            _ => CloseCode::Bye,
+        }
+    }
+
+    fn note_ended(&self, ended: Result<(), JoinError>) -> Next {
+        // A handler's panic is contained where it is called: this one is the node's own.
+        if let Err(error) = ended.map_err(|error| error.to_string()) {
+            tracing::error!(peer = %self.session.peer(), error, "answering failed");
         }
         Next::Go
     }
@@ -211,7 +240,7 @@ impl<D: Dispatch> Serving<D> {
         let writer = MessageWriter::new(send);
         let max_bytes = self.dispatch.message_bytes();
         let reader = MessageReader::new(recv, max_bytes, &self.session.inner.assembly);
-        if self.refusing {
+        if self.away.is_some() {
             let failure = Failure::new(Code::Unavailable, "the node is going away");
             self.requests.spawn(refuse(writer, reader, failure.reason("going_away")));
         } else {
@@ -271,10 +300,10 @@ pub(super) fn ended(error: &ConnectionError) -> String {
             let code = code.map_or("an unknown code", CloseCode::as_str);
             let reason = String::from_utf8_lossy(&close.reason);
             let reason: String = reason.chars().take(200).collect();
-            format!("closed by the peer ({code}): {}", reason.escape_debug())
+            format!("closed by the peer ({code}): {}", visible(&reason))
         }
         ConnectionError::TimedOut => "the peer was silent for too long".to_owned(),
         ConnectionError::LocallyClosed => "closed by this node".to_owned(),
-        error => error.to_string().escape_debug().to_string(),
+        error => visible(&error.to_string()).to_string(),
     }
 }
