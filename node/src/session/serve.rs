@@ -8,7 +8,8 @@ use std::time::Duration;
 use bothways_protocol::{
     Bye, CloseCode, Code, Control, Failure, GoingAway, Outgoing, Reply, ResetCode,
 };
-use quinn::{ConnectionError, RecvStream, SendStream};
+use futures_util::FutureExt;
+use quinn::{Connection, ConnectionError, RecvStream, SendStream};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
@@ -107,6 +108,9 @@ struct Serving<D> {
     heard_bye: bool,
 }
 
+/// A stream that the peer opened, or the end of the connection.
+type Opened = Result<(SendStream, RecvStream), ConnectionError>;
+
 /// Whether the session goes on.
 enum Next {
     Go,
@@ -115,20 +119,22 @@ enum Next {
 
 impl<D: Dispatch> Serving<D> {
     async fn run(&mut self, table: &Table) -> String {
+        let connection = self.session.inner.connection.clone();
         loop {
+            // Whatever has ended meanwhile: one by one they would cost a turn each.
+            while self.requests.try_join_next().is_some() {}
             if let Next::End(why) = self.say_what_is_due() {
                 return why;
             }
-            let connection = self.session.inner.connection.clone();
             let bye_over = self.said_bye.map(|said| said + BYE_TIMEOUT);
             let next = tokio::select! {
                 biased;
                 heard = self.reader.next(), if !self.heard_bye => self.hear(heard),
                 Some(_) = self.requests.join_next() => Next::Go,
-                opened = connection.accept_bi() => self.begin(opened),
+                opened = connection.accept_bi() => self.begin_all(&connection, opened),
                 _ = self.stage.changed() => { table.note_change(); Next::Go }
                 () = self.session.inner.place_freed.notified() => Next::Go,
-                () = sleep_until(bye_over.unwrap_or_else(Instant::now)), if bye_over.is_some() =>
+                () = reached(bye_over), if bye_over.is_some() =>
                     self.end(CloseCode::Bye, "the peer did not close the connection"),
             };
             if let Next::End(why) = next {
@@ -195,7 +201,21 @@ impl<D: Dispatch> Serving<D> {
         Next::Go
     }
 
-    fn begin(&mut self, opened: Result<(SendStream, RecvStream), ConnectionError>) -> Next {
+    /// Begins the request on a stream, and those on the streams that are there as well: most
+    /// often one datagram opens many.
+    fn begin_all(&mut self, connection: &Connection, first: Opened) -> Next {
+        let mut next = self.begin(first);
+        for _ in 1..self.in_flight {
+            if let Next::End(_) = next {
+                break;
+            }
+            let Some(opened) = connection.accept_bi().now_or_never() else { break };
+            next = self.begin(opened);
+        }
+        next
+    }
+
+    fn begin(&mut self, opened: Opened) -> Next {
         let (send, recv) = match opened {
             Ok(streams) => streams,
             Err(error) => return self.lost(&error),
@@ -213,7 +233,7 @@ impl<D: Dispatch> Serving<D> {
             self.last_begun = self.last_begun.max(Some(writer.index()));
             self.session.inner.requests_in.fetch_add(1, Ordering::Relaxed);
             let arrival = Arrival { session: self.session.clone(), writer, reader };
-            self.requests.spawn(self.dispatch.clone().answer(arrival));
+            self.requests.spawn(Box::pin(self.dispatch.clone().answer(arrival)));
         }
         Next::Go
     }
@@ -231,6 +251,14 @@ impl<D: Dispatch> Serving<D> {
     fn end(&self, code: CloseCode, reason: &str) -> Next {
         self.session.close(code, reason);
         Next::End(reason.to_owned())
+    }
+}
+
+/// Waits for a time; for ever where there is none.
+async fn reached(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => pending().await,
     }
 }
 
