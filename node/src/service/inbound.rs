@@ -20,7 +20,7 @@ use super::built_in::with_built_in;
 use super::router::Route;
 use super::{Context, Router};
 use crate::config::Limits;
-use crate::exchange::{Direction, MethodText, Outcome, Record, emit};
+use crate::exchange::{Direction, MethodText, Outcome, Record, emit, is_wanted};
 use crate::node::WeakNode;
 use crate::session::{Arrival, Dispatch, Session};
 use crate::store::Once;
@@ -79,7 +79,7 @@ impl Inbound {
         caller: Caller,
         request: &Request,
         request_bytes: usize,
-        cancelled: CancellationToken,
+        cancelled: &CancellationToken,
     ) -> Result<Encoded, Failure> {
         let deadline = Instant::now() + self.allowed(request.deadline);
         self.check_role(&caller)?;
@@ -99,7 +99,7 @@ impl Inbound {
     /// Answers a request of the node to itself.
     pub(crate) async fn answer_ourselves(&self, request: &Request) -> Result<Encoded, Failure> {
         let caller = Caller { peer: self.name.clone(), role: self.role, session: None };
-        self.decide(caller, request, request.params.bytes().len(), CancellationToken::new()).await
+        self.decide(caller, request, request.params.bytes().len(), &CancellationToken::new()).await
     }
 
     /// The deadline that a request gets of the one that it asks for.
@@ -162,7 +162,7 @@ impl Inbound {
         context: Context,
         params: Encoded,
         deadline: Instant,
-        cancelled: CancellationToken,
+        cancelled: &CancellationToken,
     ) -> Result<Encoded, Failure> {
         let answering = contained(route, context, params);
         tokio::select! {
@@ -179,7 +179,7 @@ impl Inbound {
         context: Context,
         params: Encoded,
         deadline: Instant,
-        cancelled: CancellationToken,
+        cancelled: &CancellationToken,
     ) -> Result<Encoded, Failure> {
         let route = route.clone();
         let writing = self.writes.spawn(async move { contained(&route, context, params).await });
@@ -207,6 +207,9 @@ impl Inbound {
     }
 
     fn record(&self, arrival: &Arrival, began: Instant, request: &Request, code: Outcome) {
+        if !is_wanted() {
+            return;
+        }
         let duration = began.elapsed();
         emit(&Record {
             node: self.name.clone(),
@@ -255,8 +258,9 @@ impl Dispatch for Inbound {
             session: Some(arrival.session.clone()),
         };
         let cancelled = CancellationToken::new();
-        let deciding = self.decide(caller, &request, bytes, cancelled.clone());
-        let stopped = arrival.writer.stopped();
+        let deciding = self.decide(caller, &request, bytes, &cancelled);
+        // Asked for only where the handler does not answer at once.
+        let stopped = async { arrival.writer.stopped().await };
         let answer = watched(deciding, stopped, &cancelled).await;
         let (reply_message, code) = match answer {
             Ok(result) => (Reply::Result(result), Outcome::Ok),
