@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use anyhow::Result;
 use comfy_table::presets::UTF8_FULL_CONDENSED;
@@ -17,6 +19,9 @@ use crate::rounds::Measured;
 /// What a run has shown.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
+    rounds: usize,
+    /// How many cores the run could use.
+    cores: usize,
     lines: Vec<Line>,
     /// Every figure of every round, those that have no line included.
     cases: Vec<Figures>,
@@ -44,11 +49,14 @@ struct Figures {
     contenders: BTreeMap<Contender, BTreeMap<Measure, Vec<f64>>>,
 }
 
-const HEAD: [&str; 8] = ["case", "measure", "bare", "", "median", "ratio", "goal", "verdict"];
+const HEAD: [&str; 8] =
+    ["case", "measure", "bare", "contender", "median", "ratio", "goal", "verdict"];
 
 impl Report {
     pub(crate) fn of(measured: &[Measured]) -> Self {
         Self {
+            rounds: measured.iter().map(|measured| measured.rounds.len()).max().unwrap_or(0),
+            cores: thread::available_parallelism().map_or(1, NonZero::get),
             lines: measured.iter().flat_map(lines).collect(),
             cases: measured.iter().map(figures).collect(),
         }
@@ -85,13 +93,18 @@ impl Report {
 
     fn markdown(&self) -> String {
         let mut text = String::from("# bothways beside what it stands on\n\n");
-        let head = HEAD.map(|word| if word.is_empty() { "contender" } else { word });
-        row(&mut text, &head);
+        row(&mut text, &HEAD);
         row(&mut text, &["---", "---", "--:", "---", "--:", "--:", "--:", "---"]);
         for line in &self.lines {
             row(&mut text, &line.cells());
         }
-        text.push_str("\nMedians of the rounds, and of their ratios. Both ends on one machine.\n");
+        let Self { rounds, cores, .. } = self;
+        let (rounds, cores) = (format!("{rounds} rounds"), format!("{cores} cores"));
+        // A String takes what is written to it.
+        let _ = writeln!(
+            text,
+            "\nMedians of {rounds} and of their ratios, both ends on one machine with {cores}."
+        );
         text
     }
 }
@@ -137,8 +150,8 @@ fn line(measured: &Measured, row: Row, beside: Contender, contender: Contender) 
     let ratio = median(ours.iter().zip(&theirs).map(|(ours, theirs)| ours / theirs).collect());
     // A goal is a node's own, not that of a caller who crosses threads.
     let goal = goal.filter(|_| contender == Contender::Bothways);
-    let reached = goal.map(|goal| goal.is_reached_by(ratio));
     let (beside_median, median) = (median(theirs), median(ours));
+    let reached = goal.map(|goal| goal.is_reached_by(median, ratio));
     let case = measured.case.name;
     Line { case, measure, contender, beside, median, beside_median, ratio, goal, reached }
 }
