@@ -170,7 +170,7 @@ impl<D: Dispatch> Serving<D> {
         }
         let asking = self.session.asking();
         if self.heard_bye && asking == 0 {
-            return self.end(self.close_code(), "bye");
+            return self.end(CloseCode::Bye, "bye");
         }
         let leaving = *self.session.leaving();
         if let Some(why) = leaving {
@@ -194,10 +194,11 @@ impl<D: Dispatch> Serving<D> {
         bye.or_else(|| self.away.map(|(_, since)| since + self.drain))
     }
 
+    /// How a session is closed whose time is over: with nothing left to say, or before that.
     fn close_code(&self) -> CloseCode {
         match self.away {
-            Some((Farewell::Replaced, _)) => CloseCode::Replaced,
-            Some((Farewell::Stopping, _)) => CloseCode::Stopping,
+            Some((Farewell::Replaced, _)) if self.said_bye.is_none() => CloseCode::Replaced,
+            Some((Farewell::Stopping, _)) if self.said_bye.is_none() => CloseCode::Stopping,
             _ => CloseCode::Bye,
         }
     }
