@@ -4,16 +4,34 @@
 //! A command is a module with a clap struct and `fn run(self, globals: &Globals) -> Result`; it
 //! becomes part of the program with a variant of [`Command`] and an arm in `Command::run`.
 
+mod call;
+mod caller;
 mod cert;
 mod completions;
+mod config;
+mod context;
+mod contexts;
 mod exit;
+mod json;
 mod man;
+mod methods;
 mod output;
+mod params;
+mod peer;
+mod peers;
+mod ping;
+mod present;
+mod remote;
+mod run;
+mod settings;
 mod trace;
 mod trouble;
 
+use std::io::Write;
 use std::process::ExitCode;
 
+use anstyle::AnsiColor;
+use bothways::visible;
 use clap::{ArgAction, Args, ColorChoice, Parser, Subcommand};
 
 pub(crate) use exit::Exit;
@@ -24,7 +42,8 @@ const EXAMPLES: &str = "\
 Examples:
   bothways dev up                                  several nodes on this machine, to look at
   bothways call hub people.create name=Ann         a request to one of them
-  bothways config init && bothways run             a node of your own
+  bothways config init                             the configuration of a node of your own
+  bothways run --config bothways.toml              that node
 
 ";
 
@@ -44,13 +63,16 @@ struct Cli {
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Globals {
     /// What the data on standard output looks like
-    #[arg(short, long, global = true, value_enum, value_name = "FORMAT", default_value_t)]
+    #[arg(short, long, global = true, value_enum, value_name = "table|json", default_value_t)]
+    #[arg(hide_possible_values = true)]
     output: Format,
     /// When to use colour
-    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t)]
+    #[arg(long, global = true, value_enum, value_name = "auto|always|never", default_value_t)]
+    #[arg(hide_possible_values = true)]
     color: ColorChoice,
     /// The network to talk to (see `bothways context --help`)
     #[arg(long, global = true, env = "BOTHWAYS_CONTEXT", value_name = "NAME")]
+    #[arg(hide_env_values = true)]
     pub(crate) context: Option<String>,
     /// Say more on standard error (-vv: much more)
     #[arg(short, long, global = true, action = ArgAction::Count)]
@@ -62,23 +84,61 @@ impl Globals {
     pub(crate) fn out(&self) -> Out {
         Out::new(self.output, self.color)
     }
+
+    /// The log level that `-v` asks for, if it was given.
+    pub(crate) fn log_level(&self) -> Option<&'static str> {
+        match self.verbose {
+            0 => None,
+            1 => Some("debug"),
+            _ => Some("trace"),
+        }
+    }
+
+    /// Tells something, on standard error.
+    pub(crate) fn note(&self, text: &str) {
+        // Where standard error is closed there is nobody left to tell.
+        let _ = writeln!(anstream::stderr().lock(), "{}", visible(text));
+    }
+
+    /// Warns of each of these, on standard error.
+    pub(crate) fn warn_all(&self, warnings: &[String]) {
+        let yellow = AnsiColor::Yellow.on_default().bold();
+        for warning in warnings {
+            let text = visible(warning);
+            let _ = writeln!(anstream::stderr().lock(), "{yellow}warning:{yellow:#} {text}");
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Run(run::Run),
+    Call(call::Call),
+    Ping(ping::Ping),
+    Methods(methods::Methods),
+    Peers(peers::Peers),
+    Config(config::Config),
+    Context(context::ContextArgs),
     Cert(cert::Cert),
+    Trace(trace::Trace),
     Completions(completions::Completions),
     Man(man::Man),
-    Trace(trace::Trace),
 }
 
 impl Command {
     fn run(self, globals: &Globals) -> Result {
         match self {
+            Self::Run(command) => command.run(globals),
+            Self::Call(command) => command.run(globals),
+            Self::Ping(command) => command.run(globals),
+            Self::Methods(command) => command.run(globals),
+            Self::Peers(command) => command.run(globals),
+            Self::Config(command) => command.run(globals),
+            Self::Context(command) => command.run(globals),
             Self::Cert(command) => command.run(globals),
+            Self::Trace(command) => command.run(globals),
             Self::Completions(command) => command.run(globals),
             Self::Man(command) => command.run(globals),
-            Self::Trace(command) => command.run(globals),
         }
     }
 }

@@ -8,6 +8,9 @@ use comfy_table::{Attribute, Cell, ContentArrangement, Table, presets};
 use serde::Serialize;
 use thiserror::Error;
 
+/// The narrowest terminal on which the cells of a table are wrapped.
+const WRAPPED_FROM_COLUMNS: u16 = 40;
+
 /// What the data looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum Format {
@@ -72,7 +75,7 @@ impl Out {
     pub(crate) fn list<R: Row>(self, rows: &[R]) -> Result {
         match self.format {
             Format::Json => rows.iter().try_for_each(|row| self.json(row)),
-            Format::Table => self.text(&self.table(rows)),
+            Format::Table => self.text(&self.table(R::HEADINGS, rows.iter().map(Row::cells))),
         }
     }
 
@@ -107,24 +110,37 @@ impl Out {
         })
     }
 
-    fn table<R: Row>(self, rows: &[R]) -> String {
+    /// Columns under headings, the cells escaped, on the terminal's width; no table without rows.
+    pub(crate) fn table<H: AsRef<str>>(
+        self,
+        headings: &[H],
+        rows: impl Iterator<Item = Vec<String>>,
+    ) -> String {
         let mut table = Table::new();
-        table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+        table.load_style(presets::NOTHING);
+        // Some terminals say that they have no columns, and in very few nothing can be read.
+        if table.width().is_some_and(|columns| columns >= WRAPPED_FROM_COLUMNS) {
+            table.set_content_arrangement(ContentArrangement::Dynamic);
+        }
         if self.styled {
             table.enforce_styling();
         }
-        let heading = |text: &&str| match self.styled {
-            true => Cell::new(text.to_uppercase()).add_attribute(Attribute::Bold),
-            false => Cell::new(text.to_uppercase()),
-        };
-        table.set_header(R::HEADINGS.iter().map(heading));
         for row in rows {
-            table.add_row(row.cells().iter().map(|cell| visible(cell).into_owned()));
+            table.add_row(row.iter().map(|cell| visible(cell).into_owned()));
         }
+        if table.is_empty() {
+            return String::new();
+        }
+        table.set_header(headings.iter().map(|text| self.heading(text.as_ref())));
         for column in table.column_iter_mut() {
             column.set_padding((0, 2));
         }
         table.trim_fmt()
+    }
+
+    fn heading(self, text: &str) -> Cell {
+        let cell = Cell::new(visible(text).to_uppercase());
+        if self.styled { cell.add_attribute(Attribute::Bold) } else { cell }
     }
 }
 

@@ -27,11 +27,22 @@ impl Trouble {
         Self { exit, cause: anyhow::Error::msg(what.into()), details: Vec::new(), hint: None }
     }
 
+    /// Trouble by an error.
+    pub(crate) fn of(exit: Exit, cause: impl Into<anyhow::Error>) -> Self {
+        Self { exit, ..Self::from(cause) }
+    }
+
     /// Adds lines that are shown, indented, under the error.
     #[must_use]
     pub(crate) fn details(mut self, details: impl IntoIterator<Item = String>) -> Self {
         self.details.extend(details);
         self
+    }
+
+    /// Adds what to do next: lower case, no full stop.
+    #[must_use]
+    pub(crate) fn with_hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
     }
 
     /// How the command ended, for scripts.
@@ -48,15 +59,25 @@ impl Trouble {
     pub(crate) fn tell(&self) {
         let red = AnsiColor::Red.on_default().bold();
         let cyan = AnsiColor::Cyan.on_default().bold();
-        let mut text = labelled(red, "error:", &visible(&chain(&self.cause)));
+        // Where standard error is closed there is nobody left to tell.
+        let _ = anstream::stderr().lock().write_all(self.styled(red, cyan).as_bytes());
+    }
+
+    /// What is told, without colour.
+    #[cfg(test)]
+    pub(crate) fn text(&self) -> String {
+        self.styled(Style::new(), Style::new())
+    }
+
+    fn styled(&self, error: Style, hint: Style) -> String {
+        let mut text = labelled(error, "error:", &visible(&chain(&self.cause)));
         for detail in &self.details {
             text += &format!("  {}\n", visible(detail));
         }
-        if let Some(hint) = &self.hint {
-            text += &labelled(cyan, "hint:", &visible(hint));
+        if let Some(advice) = &self.hint {
+            text += &labelled(hint, "hint:", &visible(advice));
         }
-        // Where standard error is closed there is nobody left to tell.
-        let _ = anstream::stderr().lock().write_all(text.as_bytes());
+        text
     }
 }
 
@@ -97,7 +118,7 @@ impl<T, E: Into<Trouble>> Advise<T> for std::result::Result<T, E> {
     }
 
     fn hint(self, hint: impl Into<String>) -> Result<T> {
-        self.map_err(|error| Trouble { hint: Some(hint.into()), ..error.into() })
+        self.map_err(|error| error.into().with_hint(hint))
     }
 }
 

@@ -35,6 +35,24 @@ impl Settings {
         plan.map_err(SettingsError::Wrong)
     }
 
+    /// The path of the node's control socket: as it was said, else in the data folder.
+    #[must_use]
+    pub fn control(&self) -> Option<PathBuf> {
+        let said = self.path(key::CONTROL).map(|said| said.value);
+        said.or_else(|| Some(self.path(key::DATA)?.value.join("control.sock")))
+    }
+
+    /// What of these settings a short-lived client needs in order to talk to this one peer: the
+    /// identity, the limits and that peer's address.
+    #[must_use]
+    pub fn of_client(mut self, peer: &NodeName) -> Self {
+        self.values.retain(|path, _| path.starts_with("identity.") || path.starts_with("limits."));
+        self.peers.retain(|name, _| name == peer.as_str());
+        let (value, origin) = (Value::Text(Role::Client.to_string()), Origin::Default);
+        self.values.insert(key::ROLE, Said { value, origin });
+        self
+    }
+
     /// Says how to log.
     ///
     /// # Errors
@@ -79,11 +97,10 @@ impl Check<'_> {
         for (name, address) in peers {
             draft = draft.peer(name, address);
         }
-        let data = self.settings.path(key::DATA).map(|said| said.value);
-        let control = self.settings.path(key::CONTROL).map(|said| said.value);
-        if let Some(socket) = control.or_else(|| Some(data.as_ref()?.join("control.sock"))) {
+        if let Some(socket) = self.settings.control() {
             draft = draft.control(socket);
         }
+        let data = self.settings.path(key::DATA).map(|said| said.value);
         Some(match data {
             Some(folder) => draft.data(folder),
             None => draft,
@@ -283,6 +300,19 @@ mod tests {
             gathered(folder.path(), &format!("role = 'client'\n{IDENTITY}")).check().unwrap();
         assert!(plan.listen().is_empty());
         assert_eq!(plan.control(), None);
+    }
+
+    #[test]
+    fn the_settings_of_a_server_serve_a_client_too() {
+        let folder = folder();
+        let text = format!(
+            "role = 'server'\nlisten = ['127.0.0.1:1']\ndata = 'd'\n{IDENTITY}\
+             [peers.store]\naddress = 'store:1'\n[peers.hug]\naddress = 'hug:1'"
+        );
+        let client = gathered(folder.path(), &text).of_client(&"store".parse().unwrap());
+        let plan = client.check().unwrap();
+        assert_eq!((plan.role(), plan.listen()), (Role::Client, [].as_slice()));
+        assert_eq!((plan.peers().len(), plan.data(), plan.control()), (1, None, None));
     }
 
     #[test]

@@ -1,0 +1,69 @@
+//! `bothways call`: one request to one peer, as a short-lived client.
+
+use std::time::Duration;
+
+use bothways_protocol::{IdempotencyKey, MethodName};
+use clap::Args;
+
+use super::caller::{CallerArgs, deadline, duration};
+use super::json::Shown;
+use super::params::params;
+use super::peer::PeerArg;
+use super::present::human;
+use super::remote::{self, Request};
+use super::{Exit, Globals, Result, Trouble};
+
+const EXAMPLES: &str = "\
+Examples:
+  bothways call hub people.list
+  bothways call hub people.create name=Ann title=Engineer
+  bothways call hub people.list limit:=10 -o json
+  bothways call hub@[::1]:4433 people.create -d @ann.json --deadline 2s
+  echo '{\"name\":\"Ann\"}' | bothways call hub people.create -d -
+
+Params:
+  name=Ann       text                    a.b=x    field b within field a
+  limit:=10      any JSON                -d       the whole, to which fields are added
+In the result, what JSON cannot say is shown as CBOR's diagnostic notation: bytes as h'0a0b'.";
+
+/// Send one request to a peer and show the result
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Call {
+    /// A peer that the context knows, or name@host:port
+    peer: PeerArg,
+    /// The method, such as people.create
+    method: MethodName,
+    /// Params: name=text or name:=json
+    #[arg(value_name = "NAME=VALUE")]
+    fields: Vec<String>,
+    /// Params as JSON: @file (.cbor for CBOR), - for standard input, or the text itself
+    #[arg(short, long, value_name = "@FILE|-|JSON", allow_hyphen_values = true)]
+    data: Option<String>,
+    /// How long it may take: 500ms, 10s, 1m
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    deadline: Option<Duration>,
+    /// The idempotency key of a write that is sent again: 32 hex digits
+    #[arg(long, value_name = "HEX", value_parser = idempotency_key)]
+    idempotency_key: Option<IdempotencyKey>,
+    #[command(flatten)]
+    caller: CallerArgs,
+}
+
+fn idempotency_key(text: &str) -> anyhow::Result<IdempotencyKey> {
+    text.parse().map_err(|_| anyhow::anyhow!("a key has 32 hex digits"))
+}
+
+impl Call {
+    pub(super) fn run(self, globals: &Globals) -> Result {
+        let params = params(self.data.as_deref(), &self.fields)
+            .map_err(|error| Trouble::of(Exit::Usage, error))?;
+        let plan = self.caller.plan(&self.peer, globals)?;
+        let deadline = deadline(self.deadline, &plan)?;
+        let (peer, method, key) = (self.peer.name, self.method, self.idempotency_key);
+        let request = Request { peer, method, params, deadline, key };
+        let result = remote::block_on(globals, remote::ask(plan, request))?;
+        let out = globals.out();
+        Ok(out.one(&Shown(&result), |_| human(&result, out))?)
+    }
+}

@@ -1,0 +1,61 @@
+//! `bothways peers`: with whom a running node has sessions.
+
+use std::path::PathBuf;
+
+use bothways::config::{Flag, Settings, Sources, key};
+use clap::Args;
+
+use super::output::Row;
+use super::remote::{self, SessionRow};
+use super::settings::tell_settings;
+use super::{Exit, Globals, Result, Trouble};
+
+const EXAMPLES: &str = "\
+Examples:
+  bothways peers --config bothways.toml
+  bothways peers --control data/control.sock -o json";
+
+/// List the peers of a node that runs on this machine
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Peers {
+    /// The running node's configuration
+    #[arg(long, env = "BOTHWAYS_CONFIG", hide_env_values = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The running node's control socket
+    #[arg(long, value_name = "PATH")]
+    control: Option<String>,
+}
+
+impl Row for SessionRow {
+    const HEADINGS: &'static [&'static str] =
+        &["peer", "role", "dialed by", "address", "age", "in flight"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.peer.to_string(),
+            self.role.to_string(),
+            self.dialed_by.clone(),
+            self.address.clone(),
+            format!("{} s", self.age_ms / 1_000),
+            self.in_flight.to_string(),
+        ]
+    }
+}
+
+impl Peers {
+    pub(super) fn run(self, globals: &Globals) -> Result {
+        let control =
+            self.control.map(|text| Flag { flag: "--control", key: key::CONTROL.to_owned(), text });
+        let flags = control.into_iter().collect();
+        let environment = std::env::vars_os().collect();
+        let sources = Sources { flags, environment, file: self.config };
+        let settings = Settings::gather(&sources).map_err(tell_settings)?;
+        let control = settings.control().ok_or_else(|| {
+            Trouble::new(Exit::Config, "which node? nothing says where its control socket is")
+                .with_hint("name its configuration with --config, or its socket with --control")
+        })?;
+        let sessions = remote::block_on(globals, remote::sessions(&control))?;
+        Ok(globals.out().list(&sessions)?)
+    }
+}

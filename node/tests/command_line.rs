@@ -1,0 +1,178 @@
+//! The command line as a user runs it, as far as it needs no network.
+
+#![allow(clippy::unwrap_used, reason = "in a test it says that the test is wrong")]
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use bothways_certs::{Authority, DEFAULT_AUTHORITY_LIFE, DEFAULT_IDENTITY_LIFE};
+
+/// A home of its own, in which `bothways` runs.
+struct Home(tempfile::TempDir);
+
+impl Home {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bothways"));
+        command.args(words).current_dir(self.path()).env_clear();
+        command.env("HOME", self.path()).env("XDG_RUNTIME_DIR", self.path().join("run"));
+        command.stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a command: its exit code, its data and its messages.
+    fn run(&self, words: &[&str]) -> (i32, String, String) {
+        told(&self.command(words).output().unwrap())
+    }
+}
+
+fn told(output: &Output) -> (i32, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn help_names_the_exit_codes_and_every_command_has_examples() {
+    let home = Home::new();
+    let (code, help, _) = home.run(&["--help"]);
+    assert_eq!(code, 0);
+    assert!(help.contains("Exit codes:\n  0    done\n"), "{help}");
+    for command in ["run", "call", "ping", "methods", "peers", "config", "context"] {
+        let (code, help, _) = home.run(&[command, "--help"]);
+        assert_eq!(code, 0);
+        assert!(help.contains(&format!("Examples:\n  bothways {command}")), "{help}");
+    }
+}
+
+#[test]
+fn a_wrong_command_line_ends_with_2_and_a_suggestion() {
+    let (code, data, messages) = Home::new().run(&["clal", "hub"]);
+    assert_eq!((code, data.as_str()), (2, ""));
+    assert!(messages.contains("'call'"), "{messages}");
+}
+
+#[test]
+fn a_typo_in_the_configuration_is_named_with_its_line() {
+    let home = Home::new();
+    std::fs::write(home.path().join("node.toml"), "\nlissen = []\n").unwrap();
+    for command in [["config", "check"].as_slice(), &["config", "show"], &["run"]] {
+        let words = [command, &["--config", "node.toml"]].concat();
+        let (code, data, messages) = home.run(&words);
+        assert_eq!((code, data.as_str()), (3, ""));
+        let expected = "error: node.toml:2: unknown key `lissen`: did you mean `listen`?\n";
+        assert_eq!(messages, expected);
+    }
+}
+
+#[test]
+fn check_says_what_the_node_would_do() {
+    let home = Home::new();
+    let certs = home.path().join("certs");
+    let authority = Authority::create(&"demo".parse().unwrap(), DEFAULT_AUTHORITY_LIFE).unwrap();
+    authority.save(&certs).unwrap();
+    let hub = authority.issue(&"hub".parse().unwrap(), DEFAULT_IDENTITY_LIFE).unwrap();
+    hub.save(&certs).unwrap();
+    assert_eq!(home.run(&["config", "init"]).0, 0);
+    let check = ["config", "check", "--config", "bothways.toml"];
+
+    let (code, data, messages) = home.run(&check);
+    assert_eq!(code, 0, "{messages}");
+    assert!(data.starts_with("name         hub\nnetwork      demo\nrole         peer\n"), "{data}");
+    assert!(messages.starts_with("warning: there is no data folder"), "{messages}");
+
+    let (code, _, messages) = home.run(&[check.as_slice(), &["--name", "hug"]].concat());
+    assert_eq!(code, 3);
+    assert!(messages.starts_with("error: --name: `name` is \"hug\", but the certificate says hub"));
+}
+
+#[test]
+fn the_configuration_that_init_writes_is_never_overwritten() {
+    let home = Home::new();
+    assert_eq!(home.run(&["config", "init"]).0, 0);
+    let file = home.path().join("bothways.toml");
+    std::fs::write(&file, "mine").unwrap();
+    let (code, _, messages) = home.run(&["config", "init"]);
+    assert_eq!(code, 3);
+    assert!(messages.contains("is there already\nhint: "), "{messages}");
+    assert_eq!(std::fs::read_to_string(file).unwrap(), "mine");
+}
+
+#[test]
+fn show_names_each_origin_and_the_flag_wins() {
+    let home = Home::new();
+    std::fs::write(home.path().join("n.toml"), "listen = ['a:1']\nrole = 'server'\n").unwrap();
+    let mut show = home.command(&["config", "show", "--config", "n.toml", "-o", "json"]);
+    show.args(["--listen", "none"]).env("BOTHWAYS_LISTEN", "b:2").env("BOTHWAYS_DATA", "d");
+    let (code, data, messages) = told(&show.output().unwrap());
+    assert_eq!((code, messages.as_str()), (0, ""));
+    for line in [
+        r#"{"key":"listen","value":[],"origin":"--listen"}"#,
+        r#"{"key":"role","value":"server","origin":"n.toml:2"}"#,
+        r#"{"key":"data","value":"d","origin":"BOTHWAYS_DATA"}"#,
+        r#"{"key":"log.level","value":"info","origin":"default"}"#,
+    ] {
+        assert!(data.lines().any(|shown| shown == line), "{line} in\n{data}");
+    }
+}
+
+#[test]
+fn a_call_without_a_network_says_how_to_get_one() {
+    let (code, _, messages) = Home::new().run(&["call", "hub", "people.list"]);
+    assert_eq!(code, 3);
+    assert!(messages.contains("hint: run `bothways dev up`"), "{messages}");
+}
+
+#[test]
+fn wrong_params_are_told_before_anything_is_sent() {
+    let home = Home::new();
+    for words in [["a=1", "a=2"], ["a", "b=1"], ["a:={", "b=1"], ["-d", "[1"]] {
+        let words = [["call", "hub", "people.list"].as_slice(), &words].concat();
+        assert_eq!(home.run(&words).0, 2, "{words:?}");
+    }
+}
+
+#[test]
+fn a_context_that_was_added_and_chosen_is_used() {
+    let home = Home::new();
+    let identity = ["--certificate", "a.pem", "--key", "a.key", "--authority", "authority.pem"];
+    let add = [["context", "add", "prod"].as_slice(), &identity, &["--peer", "hub=h:1"]].concat();
+    assert_eq!(home.run(&add).0, 0);
+    assert_eq!(home.run(&add).0, 3, "it is not overwritten");
+    assert_eq!(home.run(&["context", "use", "prdo"]).0, 3);
+    assert_eq!(home.run(&["context", "use", "prod"]).0, 0);
+    let (_, list, _) = home.run(&["context", "list"]);
+    assert!(list.lines().any(|line| line.starts_with("*     prod  saved  ")), "{list}");
+    let (code, _, messages) = home.run(&["call", "hug", "people.list"]);
+    assert_eq!(code, 3);
+    assert!(messages.contains("hint: hub is known here"), "{messages}");
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let home = Home::new();
+    let mut show = home.command(&["config", "show"]);
+    let mut child = show.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(told(&output), (0, String::new(), String::new()));
+}
+
+#[test]
+fn completions_and_manual_pages_are_made_for_every_command() {
+    let home = Home::new();
+    for shell in ["bash", "zsh", "fish"] {
+        let (code, script, _) = home.run(&["completions", shell]);
+        assert!(code == 0 && script.contains("bothways"), "{shell}");
+    }
+    assert_eq!(home.run(&["man", "--out", "man/man1"]).0, 0);
+    for page in ["bothways.1", "bothways-call.1", "bothways-config-init.1"] {
+        assert!(home.path().join("man/man1").join(page).exists(), "{page}");
+    }
+}
