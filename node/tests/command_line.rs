@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test it says that the test is wrong")]
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -30,6 +31,20 @@ impl Home {
     /// Runs a command: its exit code, its data and its messages.
     fn run(&self, words: &[&str]) -> (i32, String, String) {
         told(&self.command(words).output().unwrap())
+    }
+}
+
+impl Home {
+    /// Makes a network's certificates, in `certs`.
+    fn issue(&self, names: &[&str]) {
+        let certs = self.path().join("certs");
+        let authority =
+            Authority::create(&"demo".parse().unwrap(), DEFAULT_AUTHORITY_LIFE).unwrap();
+        authority.save(&certs).unwrap();
+        for name in names {
+            let identity = authority.issue(&name.parse().unwrap(), DEFAULT_IDENTITY_LIFE).unwrap();
+            identity.save(&certs).unwrap();
+        }
     }
 }
 
@@ -74,11 +89,7 @@ fn a_typo_in_the_configuration_is_named_with_its_line() {
 #[test]
 fn check_says_what_the_node_would_do() {
     let home = Home::new();
-    let certs = home.path().join("certs");
-    let authority = Authority::create(&"demo".parse().unwrap(), DEFAULT_AUTHORITY_LIFE).unwrap();
-    authority.save(&certs).unwrap();
-    let hub = authority.issue(&"hub".parse().unwrap(), DEFAULT_IDENTITY_LIFE).unwrap();
-    hub.save(&certs).unwrap();
+    home.issue(&["hub"]);
     assert_eq!(home.run(&["config", "init"]).0, 0);
     let check = ["config", "check", "--config", "bothways.toml"];
 
@@ -152,6 +163,46 @@ fn a_context_that_was_added_and_chosen_is_used() {
     let (code, _, messages) = home.run(&["call", "hug", "people.list"]);
     assert_eq!(code, 3);
     assert!(messages.contains("hint: hub is known here"), "{messages}");
+}
+
+#[test]
+fn a_node_that_runs_is_called_and_drains_when_it_is_told_to_stop() {
+    let home = Home::new();
+    home.issue(&["hub", "cli"]);
+    assert_eq!(home.run(&["config", "init"]).0, 0);
+    let run = ["run", "--config", "bothways.toml", "--listen", "127.0.0.1:0", "--data", "data"];
+    let mut hub = home.command(&run).stderr(Stdio::piped()).spawn().unwrap();
+    let mut log = BufReader::new(hub.stderr.take().unwrap()).lines();
+    let started: serde_json::Value = serde_json::from_str(&log.next().unwrap().unwrap()).unwrap();
+    assert_eq!(started["message"], "started");
+    let peer = format!("hub@{}", started["listening"].as_str().unwrap());
+    let asker = ["--certificate", "certs/cli.pem", "--key", "certs/cli.key", "--authority"];
+    let asker = [asker.as_slice(), &["certs/authority.pem", "-o", "json"]].concat();
+
+    let words = ["call", &peer, "people.create", "name=Ann", "title=Engineer"];
+    let (code, ann, messages) = home.run(&[words.as_slice(), &asker].concat());
+    assert_eq!((code, messages.as_str()), (0, ""));
+    let ann: serde_json::Value = serde_json::from_str(&ann).unwrap();
+    assert_eq!((&ann["name"], &ann["title"]), (&"Ann".into(), &"Engineer".into()));
+
+    let words = ["call", &peer, "people.create", "name="];
+    let (code, data, messages) = home.run(&[words.as_slice(), &asker].concat());
+    assert_eq!((code, data.as_str()), (1, ""));
+    assert!(messages.contains("error: hub answered invalid_argument"), "{messages}");
+    let (code, methods, _) = home.run(&[["methods", &peer].as_slice(), &asker].concat());
+    assert!(code == 0 && methods.contains("people.create"), "{methods}");
+    assert_eq!(home.run(&[["ping", &peer].as_slice(), &asker].concat()).0, 0);
+    let wrong = peer.replace("hub@", "store@");
+    assert_eq!(home.run(&[["ping", &wrong].as_slice(), &asker].concat()).0, 5);
+    assert_eq!(home.run(&["peers", "--control", "data/control.sock"]).0, 0);
+
+    let hub_id = rustix::process::Pid::from_child(&hub);
+    rustix::process::kill_process(hub_id, rustix::process::Signal::TERM).unwrap();
+    assert_eq!(hub.wait().unwrap().code(), Some(0));
+    let last = log.last().unwrap().unwrap();
+    assert!(last.contains("\"stopped\""), "{last}");
+    assert_eq!(home.run(&["peers", "--control", "data/control.sock"]).0, 4);
+    assert_eq!(home.run(&[["ping", &peer].as_slice(), &asker].concat()).0, 4);
 }
 
 #[test]

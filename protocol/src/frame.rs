@@ -157,6 +157,15 @@ mod tests {
     }
 
     #[test]
+    fn the_limit_is_the_longest_message_that_is_taken() {
+        let of = |body_bytes: u8| [vec![0x58, body_bytes], vec![7; body_bytes.into()]].concat();
+        assert_eq!(frames(30, &[&of(30)]).unwrap()[0].len(), 30);
+        let refused = FrameError::Oversize { bytes: 31, max: 30 };
+        assert_eq!(frames(30, &[&of(31)]), Err(refused.clone()));
+        assert_eq!(frames(30, &[&of(31)[..2]]), Err(refused));
+    }
+
+    #[test]
     fn what_is_announced_costs_nothing_before_it_arrives() {
         let huge = [0x5b, 0x00, 0x00, 0x01, 0, 0, 0, 0, 0];
         let refused = FrameError::Oversize { bytes: 1 << 40, max: 65536 };

@@ -18,6 +18,8 @@ pub struct Trace {
 
 /// The bit of the flags that says that the caller records this trace.
 const SAMPLED: u8 = 1;
+/// The bits that version 00 knows: sampled and random. Others are not passed on (W3C §2.2.2.3).
+const KNOWN_FLAGS: u8 = 0b11;
 
 impl Trace {
     /// The length on the wire: trace id, span id and flags, in this order.
@@ -53,7 +55,8 @@ impl Trace {
     /// The same trace with another span: the next hop, or the next attempt.
     #[must_use]
     pub fn with_span(self, span_id: [u8; 8]) -> Option<Self> {
-        Some(Self { flags: self.flags, ..Self::new(self.trace_id, span_id)? })
+        let flags = self.flags & KNOWN_FLAGS;
+        Some(Self { flags, ..Self::new(self.trace_id, span_id)? })
     }
 
     /// The trace's id, shared by all legs that one first request caused.
@@ -170,6 +173,14 @@ mod tests {
         assert_eq!(trace.to_string(), TEXT);
         assert_eq!(Trace::from_bytes(&trace.to_bytes()), Some(trace));
         assert_eq!(trace.span_id().to_string(), "b7ad6b7169203331");
+    }
+
+    #[test]
+    fn the_next_span_is_of_the_same_trace_and_passes_on_known_flags_alone() {
+        let trace: Trace = TEXT.replace("-01", "-ff").parse().unwrap();
+        let next = trace.with_span([9; 8]).unwrap();
+        assert_eq!(next.to_string(), "00-0af7651916cd43dd8448eb211c80319c-0909090909090909-03");
+        assert_eq!(trace.with_span([0; 8]), None);
     }
 
     #[test]

@@ -16,7 +16,6 @@ pub(crate) enum Exit {
     /// The peer cannot be reached: wrong address, nobody there, no route.
     Unreachable = 4,
     /// One side does not trust the other: certificate, authority or name.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the dialer, which tells it"))]
     Untrusted = 5,
     /// The deadline passed before there was an answer.
     Deadline = 6,

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use bothways::service::MethodInfo;
 use bothways_protocol::Effect;
 use clap::Args;
 
 use super::caller::{CallerArgs, deadline, duration};
 use super::output::Row;
 use super::peer::PeerArg;
-use super::remote::{self, Enabled};
+use super::remote;
 use super::{Globals, Result};
 
 const EXAMPLES: &str = "\
@@ -29,7 +30,7 @@ pub(super) struct Methods {
     caller: CallerArgs,
 }
 
-impl Row for Enabled {
+impl Row for MethodInfo {
     const HEADINGS: &'static [&'static str] = &["method", "effect", "about"];
 
     fn cells(&self) -> Vec<String> {
@@ -37,7 +38,7 @@ impl Row for Enabled {
             Effect::Reads => "reads",
             Effect::Writes => "writes",
         };
-        vec![self.method.to_string(), effect.to_owned(), self.about.clone()]
+        vec![self.name.clone(), effect.to_owned(), self.about.clone()]
     }
 }
 

@@ -15,11 +15,11 @@ use super::json;
 /// The most that is read from a file or from standard input, in bytes: no message is larger.
 const DATA_MAX_BYTES: u64 = 16 * 1024 * 1024;
 
-/// Params from `-d` and the `k=v` words: without either, no params (null).
+/// Params from `-d` and the `k=v` words: without either, an object without fields.
 pub(super) fn params(data: Option<&str>, words: &[String]) -> anyhow::Result<Value> {
     let data = data.map(whole).transpose()?;
     if words.is_empty() {
-        return Ok(data.unwrap_or(Value::Null));
+        return Ok(data.unwrap_or(Value::Map(Vec::new())));
     }
     let mut fields = match data {
         None => Vec::new(),
@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn words_become_fields() {
         let table: [(Option<&str>, &[&str], &str); 9] = [
-            (None, &[], "null"),
+            (None, &[], "{}"),
             (None, &["name=Ann", "title="], r#"{"name":"Ann","title":""}"#),
             (None, &["age:=41", "tags:=[\"a\"]"], r#"{"age":41,"tags":["a"]}"#),
             (None, &["n=41", "x=a=b:=c"], r#"{"n":"41","x":"a=b:=c"}"#),

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use bothways::config::{Flag, Settings, Sources, key};
+use bothways::control::SessionStatus;
 use clap::Args;
 
 use super::output::Row;
-use super::remote::{self, SessionRow};
+use super::remote;
 use super::settings::tell_settings;
 use super::{Exit, Globals, Result, Trouble};
 
@@ -27,18 +28,20 @@ pub(super) struct Peers {
     control: Option<String>,
 }
 
-impl Row for SessionRow {
+impl Row for SessionStatus {
     const HEADINGS: &'static [&'static str] =
-        &["peer", "role", "dialed by", "address", "age", "in flight"];
+        &["peer", "role", "dialed by", "address", "age", "round trip", "out", "in"];
 
     fn cells(&self) -> Vec<String> {
         vec![
-            self.peer.to_string(),
-            self.role.to_string(),
-            self.dialed_by.clone(),
+            self.peer.clone(),
+            self.role.clone(),
+            self.dialed.clone(),
             self.address.clone(),
-            format!("{} s", self.age_ms / 1_000),
-            self.in_flight.to_string(),
+            format!("{} s", self.age_s),
+            format!("{} µs", self.round_trip_us),
+            self.requests_out.to_string(),
+            self.requests_in.to_string(),
         ]
     }
 }

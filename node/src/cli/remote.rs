@@ -2,20 +2,25 @@
 
 use std::future::Future;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use anyhow::Context;
 use bothways::config::{LogFormat, LogPlan, Plan};
+use bothways::control::{self, Control, SessionStatus};
 use bothways::logs::Logs;
-use bothways_protocol::{Code, Effect, Failure, IdempotencyKey, MethodName, NodeName, Retry, Role};
+use bothways::service::{DescribeMethods, MethodInfo, Ping, Router};
+use bothways::{DialError, Node, RequestError, Services};
+use bothways_protocol::{
+    Code, Encoded, Failure, IdempotencyKey, MethodName, NodeName, Retry, Role,
+};
 use ciborium::Value;
-use serde::Serialize;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::json::text;
-use super::{Exit, Globals, Result, Trouble};
+use super::{Advise, Exit, Globals, Result, Trouble};
 
 /// One request.
 #[derive(Debug)]
-#[expect(dead_code, reason = "for the node's client, which is not joined yet")]
 pub(super) struct Request {
     pub(super) peer: NodeName,
     pub(super) method: MethodName,
@@ -33,65 +38,139 @@ pub(super) struct Pong {
     pub(super) took: Duration,
 }
 
-/// A method that a peer enables.
-#[derive(Debug, Serialize)]
-pub(super) struct Enabled {
-    pub(super) method: MethodName,
-    pub(super) effect: Effect,
-    pub(super) about: String,
-}
-
-/// A session of a running node.
-#[derive(Debug, Serialize)]
-pub(super) struct SessionRow {
-    pub(super) peer: NodeName,
-    pub(super) role: Role,
-    /// Which side opened the connection: `us` or `them`.
-    pub(super) dialed_by: String,
-    pub(super) address: String,
-    pub(super) age_ms: u64,
-    pub(super) in_flight: u64,
-}
-
 /// Sends one request by a node of this plan, which lives only for it.
-pub(super) async fn ask(_plan: Plan, request: Request) -> Result<Value> {
-    Err(unreachable_yet(&request.peer))
+pub(super) async fn ask(plan: Plan, request: Request) -> Result<Value> {
+    let params = Encoded::of(&request.params).exit(Exit::Usage)?;
+    let node = Node::start(plan, Router::default()).await?;
+    let peer = node.peer(request.peer.as_str()).within(request.deadline).fail_fast();
+    let peer = match request.key {
+        Some(key) => peer.with_key(key),
+        None => peer,
+    };
+    let answer = peer.call(request.method.as_str(), params).await;
+    node.stop().await;
+    let result = answer.map_err(tell)?.decode();
+    result
+        .with_context(|| format!("{} answers with what is no result", request.peer))
+        .exit(Exit::Failed)
 }
 
 /// Asks a peer for a sign of life, `count` times over one session, `interval` apart.
 pub(super) async fn ping(
-    _plan: Plan,
+    plan: Plan,
     peer: NodeName,
-    _count: u32,
-    _interval: Duration,
-    _deadline: Duration,
-    _each: impl FnMut(Pong) -> Result,
+    count: u32,
+    interval: Duration,
+    deadline: Duration,
+    mut each: impl FnMut(Pong) -> Result,
 ) -> Result {
-    Err(unreachable_yet(&peer))
+    let node = Node::start(plan, Router::default()).await?;
+    let asked = node.peer(peer.as_str()).within(deadline).fail_fast();
+    // The first one dials: it is asked once more, so that each tells the time of a request.
+    asked.request(Ping {}).await.map_err(tell)?;
+    for turn in 0..count {
+        if turn > 0 {
+            tokio::time::sleep(interval).await;
+        }
+        let begun = Instant::now();
+        asked.request(Ping {}).await.map_err(tell)?;
+        let took = begun.elapsed();
+        let session = node.sessions().into_iter().find(|session| session.peer == peer);
+        let gone = || Trouble::new(Exit::Unreachable, format!("{peer} has gone"));
+        each(Pong { role: session.ok_or_else(gone)?.role, took })?;
+    }
+    node.stop().await;
+    Ok(())
 }
 
 /// Asks a peer which methods it enables.
 pub(super) async fn methods(
-    _plan: Plan,
+    plan: Plan,
     peer: NodeName,
-    _deadline: Duration,
-) -> Result<Vec<Enabled>> {
-    Err(unreachable_yet(&peer))
+    deadline: Duration,
+) -> Result<Vec<MethodInfo>> {
+    let node = Node::start(plan, Router::default()).await?;
+    let asked = node.peer(peer.as_str()).within(deadline).fail_fast();
+    let told = asked.request(DescribeMethods {}).await;
+    node.stop().await;
+    Ok(told.map_err(tell)?.methods)
 }
 
 /// Asks a running node, over its control socket, for its sessions.
-pub(super) async fn sessions(control: &Path) -> Result<Vec<SessionRow>> {
-    let what = format!("no node answers at {}", control.display());
-    Err(Trouble::new(Exit::Unreachable, what))
+pub(super) async fn sessions(control: &Path) -> Result<Vec<SessionStatus>> {
+    let status = control::status(control).await.exit(Exit::Unreachable)?;
+    Ok(status.sessions)
 }
 
-/// Runs a node until it is told to stop (SIGTERM, Ctrl-C), then drains it.
+/// Runs a node until it is told to stop (SIGTERM, Ctrl-C), then drains it; told once more, it ends
+/// at once.
 pub(super) async fn serve(plan: Plan) -> Result {
-    Err(Trouble::new(Exit::Failed, format!("{} cannot open its endpoint", plan.name())))
+    let mut stop = Signals::new()?;
+    let services = Services::open(&plan)?;
+    let control = plan.control().map(ToOwned::to_owned);
+    let node = Node::start(plan, services.router()).await?;
+    let control = control.map(|path| Control::bind(&path)).transpose()?;
+    let listening: Vec<_> = node.listening().map(|address| address.to_string()).collect();
+    tracing::info!(node = %node.name(), role = %node.role(), listening = listening.join(","), "started");
+
+    let signal = match &control {
+        Some(control) => tokio::select! {
+            signal = stop.next() => signal,
+            () = control.serve(&node) => "the control socket's end",
+        },
+        None => stop.next().await,
+    };
+    tracing::info!(signal, "stopping");
+    tokio::select! {
+        stopped = node.stop() => tracing::info!(how = ?stopped, "stopped"),
+        signal = stop.next() => {
+            return Err(Trouble::new(Exit::Interrupted, format!("ended at once by {signal}")));
+        }
+    }
+    services.close().await?;
+    Ok(())
 }
 
-fn unreachable_yet(peer: &NodeName) -> Trouble {
-    Trouble::new(Exit::Unreachable, format!("{peer} cannot be reached"))
+/// The signals that ask a node to stop.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        let interrupt = signal(SignalKind::interrupt())?;
+        Ok(Self { interrupt, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
+        }
+    }
+}
+
+/// What a person needs of a request that came back without a result.
+fn tell(error: RequestError) -> Trouble {
+    let exit = match &error {
+        RequestError::Failed { peer, failure, .. } => return failed(peer, failure),
+        RequestError::Deadline { .. } => Exit::Deadline,
+        RequestError::Dial(dial) => match dial.as_ref() {
+            DialError::Certificate { .. } | DialError::OurCertificate { .. } => Exit::Untrusted,
+            _ => Exit::Unreachable,
+        },
+        RequestError::Name(_)
+        | RequestError::Method(_)
+        | RequestError::Params(_)
+        | RequestError::TooLarge { .. } => Exit::Usage,
+        RequestError::NotConnected { .. }
+        | RequestError::NotSent { .. }
+        | RequestError::Lost { .. }
+        | RequestError::Stopped => Exit::Unreachable,
+        _ => Exit::Failed,
+    };
+    Trouble::of(exit, error)
 }
 
 /// Runs a short-lived client; Ctrl-C ends it. It logs only where `-v` asks for it.
@@ -112,8 +191,7 @@ pub(super) fn block_on<T>(globals: &Globals, work: impl Future<Output = Result<T
 }
 
 /// What a person needs of a failure that a peer answered.
-#[cfg_attr(not(test), expect(dead_code, reason = "for the node's client, which is not joined yet"))]
-pub(super) fn failed(peer: &NodeName, failure: &Failure) -> Trouble {
+fn failed(peer: &NodeName, failure: &Failure) -> Trouble {
     let exit = match failure.code {
         Code::DeadlineExceeded => Exit::Deadline,
         _ => Exit::Failed,

@@ -218,8 +218,8 @@ impl Draft {
     }
 
     /// Adds a peer to dial, and the name that it must prove.
-    pub fn peer(mut self, name: NodeName, address: PeerAddress) -> Self {
-        self.peers.insert(name, address);
+    pub fn peer(mut self, name: NodeName, address: impl Into<PeerAddress>) -> Self {
+        self.peers.insert(name, address.into());
         self
     }
 
@@ -317,7 +317,7 @@ mod tests {
                 draft = draft.listen(address());
             }
             if dials {
-                draft = draft.peer("store".parse().unwrap(), address().into());
+                draft = draft.peer("store".parse().unwrap(), address());
             }
             assert_eq!(draft.check().is_ok(), allowed, "{role}, listens {listens}, dials {dials}");
         }
@@ -326,7 +326,7 @@ mod tests {
     #[test]
     fn a_node_does_not_dial_itself() {
         let (identity, trust) = hub_of("demo");
-        let draft = Plan::draft(identity, trust).peer("hub".parse().unwrap(), address().into());
+        let draft = Plan::draft(identity, trust).peer("hub".parse().unwrap(), address());
         assert!(matches!(draft.check(), Err(PlanError::Itself { .. })));
     }
 

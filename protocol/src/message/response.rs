@@ -200,3 +200,64 @@ fn cursor_of(reader: &mut Reader<'_>) -> Result<Bytes, MessageError> {
     }
     Ok(Bytes::copy_from_slice(cursor))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the peer reads of a failure.
+    fn crossed(failure: Failure) -> Failure {
+        let frame = Reply::Error(failure).encode();
+        let mut frames = crate::Frames::new(frame.len());
+        frames.push(frame);
+        match Reply::decode(&frames.next_message().unwrap().unwrap()).unwrap() {
+            Reply::Error(failure) => failure,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_sentence_crosses_shortened_and_in_one_line() {
+        let long = format!("no\n{}", "ä".repeat(1000));
+        let read = crossed(Failure::new(Code::Internal, long)).message;
+        assert!(read.starts_with("no\u{fffd}ä") && (1000..=1024).contains(&read.len()), "{read}");
+    }
+
+    #[test]
+    fn details_beyond_the_bounds_are_left_out_and_the_failure_crosses() {
+        let nested = |depth| (0..depth).fold(Value::from(1), |inner, _| Value::Array(vec![inner]));
+        for (detail, crosses) in [
+            (nested(12), true),
+            (nested(13), false),
+            (Value::from("x".repeat(4080)), true),
+            (Value::from("x".repeat(4096)), false),
+        ] {
+            let read = crossed(Failure::new(Code::Internal, "it broke").detail("why", detail));
+            assert_eq!(read.details.contains_key("why"), crosses, "{read:?}");
+            assert_eq!(read.message, "it broke");
+        }
+    }
+
+    #[test]
+    fn a_later_versions_words_are_read_as_those_that_promise_nothing() {
+        let message = [
+            &[0xa1, 0x68][..],
+            b"response",
+            &[0xa1, 0x65],
+            b"error",
+            &[0xa3, 0x64],
+            b"code",
+            &[0x63],
+            b"odd",
+            &[0x67],
+            b"message",
+            &[0x60, 0x65],
+            b"retry",
+            &[0x63],
+            b"odd",
+        ];
+        let read = Reply::decode(&Bytes::from(message.concat()));
+        let expected = Failure::new(Code::Unknown, "").retry(Retry::Never);
+        assert_eq!(read, Ok(Reply::Error(expected)));
+    }
+}

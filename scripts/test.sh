@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Runs every test: unit, documentation, scenarios with real nodes, the program as a user runs it.
+# Installs what they need (Debian packages, through apt) and says what could not be run.
+#
+#   scripts/test.sh            all
+#   scripts/test.sh FILTER…    those whose names contain one of the filters
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/needs.sh
+
+case ${1:-} in
+    -h | --help) sed -n '2,6s/^# \{0,1\}//p' "$0"; exit 0 ;;
+esac
+
+export RUST_BACKTRACE=0
+missing=()
+need cargo 'install Rust by https://rustup.rs'
+# openssl judges the certificates that we issue.
+need_package openssl openssl || missing+=('openssl: the certificates are not judged by another program')
+
+# The scenarios run the program: it has to be there, and new.
+cargo build --workspace --all-targets --locked
+status=0
+cargo test --workspace --locked --no-fail-fast -- "$@" || status=$?
+if [ $# -eq 0 ]; then
+    ./scripts/launch.sh --once || { status=1; echo 'test: launch.sh --once failed' >&2; }
+fi
+
+for note in "${missing[@]}"; do printf 'test: NOT RUN, %s\n' "$note" >&2; done
+[ ${#missing[@]} -eq 0 ] || status=1
+exit "$status"
