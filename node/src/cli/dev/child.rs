@@ -20,7 +20,7 @@ use tokio::process::{ChildStdin, Command};
 use tokio::time::{sleep, timeout};
 
 use super::super::{Exit, Result, Trouble};
-use super::ground::Ground;
+use super::ground::{Ground, SPACE};
 use super::script::GO;
 use super::tail::last_lines;
 use super::topology::NodeSpec;
@@ -102,8 +102,11 @@ impl Child {
             }
             Err(_) => (&self.name, format!("no sign of life in {} s", START_TIMEOUT.as_secs())),
         };
-        let what = format!("{name} did not start: {why}");
-        Err(Trouble::new(Exit::Failed, what).details(self.last_lines()))
+        let trouble = Trouble::new(Exit::Failed, format!("{name} did not start: {why}"));
+        match self.last_lines() {
+            last if last.is_empty() => Err(trouble.with_hint(SPACE)),
+            last => Err(trouble.details(last)),
+        }
     }
 
     /// Lets the node's script begin.

@@ -45,7 +45,7 @@ impl Down {
         };
         let mut cleaned = false;
         for ground in left.iter().filter(|ground| !ground.is_held()) {
-            cleaned |= clean(ground, globals)?;
+            cleaned |= clean(ground, &folders, globals)?;
         }
         let running = match self.all {
             true => all(&folders)?,
@@ -71,7 +71,7 @@ fn all(folders: &Folders) -> Result<Vec<(Ground, State)>> {
 }
 
 /// Removes what a killed network left behind; tells whether there was something.
-fn clean(ground: &Ground, globals: &Globals) -> Result<bool> {
+fn clean(ground: &Ground, folders: &Folders, globals: &Globals) -> Result<bool> {
     let Some(held) = ground.try_hold()? else { return Ok(false) };
     let left = held.leftovers();
     if let Some(state) = &left {
@@ -82,6 +82,8 @@ fn clean(ground: &Ground, globals: &Globals) -> Result<bool> {
         globals.note(&format!("removed what a killed network {} left behind", ground.name));
     }
     held.remove()?;
+    // To look at the contexts removes those that nobody holds.
+    folders.all()?;
     Ok(left.is_some())
 }
 

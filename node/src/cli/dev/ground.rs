@@ -139,7 +139,8 @@ impl Ground {
 }
 
 /// What helps where nothing can be written.
-const SPACE: &str = "set XDG_RUNTIME_DIR, or TMPDIR, to a folder of yours with space left";
+pub(super) const SPACE: &str =
+    "set XDG_RUNTIME_DIR, or TMPDIR, to a folder of yours with space left";
 
 impl Held {
     /// Makes the folder, empty. What a killed network left there is removed.

@@ -4,22 +4,22 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
+use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use anyhow::Context;
 use bothways::config::BUILT_IN_SERVICES;
-use bothways::control;
 use bothways_certs::{Authority, DEFAULT_IDENTITY_LIFE};
 use bothways_protocol::NodeName;
 use futures_util::future::{join_all, select_all};
 use jiff::Timestamp;
-use rustix::process::Signal;
+use rustix::process::{Signal, kill_process};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::super::contexts::{Folders, Registered};
-use super::super::{Exit, Result, Trouble};
+use super::super::{Advise, Exit, Result, Trouble};
 use super::child::{Child, identity, told};
-use super::ground::{Ground, Held};
+use super::ground::{Ground, Held, SPACE};
 use super::signals::Signals;
 use super::state::{NodeState, State};
 use super::topology::{NodeSpec, PERSON, Topology};
@@ -49,7 +49,7 @@ pub(super) struct Network {
 impl Network {
     /// Makes the folder, the authority and the identities.
     pub(super) fn prepare(ground: &Ground, held: Held, topology: Topology) -> Result<Self> {
-        match lay_out(ground, &held, &topology) {
+        match lay_out(ground, &held, &topology).hint(SPACE) {
             Ok(log) => {
                 let (name, supervisor) = (ground.name.to_string(), std::process::id());
                 let state = State { name, supervisor, ready: false, nodes: Vec::new() };
@@ -179,9 +179,9 @@ impl Network {
         let child = self.children.iter().find(|child| child.name == *name);
         let last = child.map(Child::last_lines).unwrap_or_default();
         let about = if last.is_empty() { "it said nothing" } else { "its last lines:" };
-        self.tell(name, &format!("died: {how}; {about}"))?;
+        self.tell(name, "ERROR", &format!("died: {how}; {about}"))?;
         for line in last {
-            self.tell(name, &format!("  {line}"))?;
+            self.tell(name, "INFO", &format!("│ {line}"))?;
         }
         if let Some(node) = self.state.nodes.iter_mut().find(|node| node.name == name.as_str()) {
             node.ended = Some(how);
@@ -190,9 +190,9 @@ impl Network {
     }
 
     /// Writes a line of the supervisor's own log.
-    fn tell(&mut self, node: &NodeName, message: &str) -> Result {
+    fn tell(&mut self, node: &NodeName, level: &str, message: &str) -> Result {
         let timestamp = format!("{:.6}", Timestamp::now());
-        let line = serde_json::json!({ "timestamp": timestamp, "level": "ERROR", "target": "dev",
+        let line = serde_json::json!({ "timestamp": timestamp, "level": level, "target": "dev",
             "node": node, "message": message });
         Ok(writeln!(self.log, "{line}").context("cannot write the supervisor's log")?)
     }
@@ -251,11 +251,11 @@ pub(super) async fn end_leftovers(state: &State) {
     const PATIENCE: Duration = Duration::from_secs(12);
     let deadline = Instant::now() + PATIENCE;
     for node in &state.nodes {
-        while let Ok(status) = control::status(&node.control).await {
+        while let Ok(stream) = UnixStream::connect(&node.control) {
             if Instant::now() > deadline {
-                // It answers for itself, so the id is its own.
-                let pid = rustix::process::Pid::from_raw(status.pid.cast_signed());
-                let _ = pid.map(|pid| rustix::process::kill_process(pid, Signal::KILL));
+                // The system says who listens there.
+                let listener = rustix::net::sockopt::socket_peercred(&stream);
+                let _ = listener.map(|process| kill_process(process.pid, Signal::KILL));
             }
             sleep(ASK_EVERY).await;
         }
