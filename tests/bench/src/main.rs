@@ -45,7 +45,7 @@ use crate::rounds::Rounds;
 
 /// Measures bothways beside bare quinn: requests/s, latency, CPU, connects, memory.
 #[derive(Debug, Parser)]
-#[command(name = "bench.sh", version, args_override_self = true)]
+#[command(version, bin_name = "scripts/bench.sh", args_override_self = true)]
 struct Command {
     #[command(flatten)]
     options: Options,
