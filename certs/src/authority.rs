@@ -17,7 +17,7 @@ use crate::files::{LoadError, LoadedPair, PemPair, SaveError, pair_paths};
 use crate::fingerprint::Fingerprint;
 use crate::identity::{Identity, IdentityError};
 use crate::moment::{Moment, end_of_life, x509_time};
-use crate::tls::{provider, server_name};
+use crate::tls::provider;
 use crate::trust::{Trust, TrustError};
 
 /// How long an authority lives unless told otherwise: five years.
@@ -68,12 +68,6 @@ pub enum IssueError {
     /// The name is that of the authority's own files.
     #[error("the name {STEM} is taken by the authority's own files: give the node another name")]
     Reserved,
-    /// The name looks like a number, which TLS takes for an address.
-    #[error("{name} cannot be a DNS name, as it looks like a number: give it another letter")]
-    NumericName {
-        /// The name.
-        name: NodeName,
-    },
     /// The authority itself has come to its end.
     #[error(
         "the authority of {network} ended at {}: make a new one with `bothways cert init`",
@@ -299,10 +293,7 @@ fn check_name(name: &NodeName) -> Result<(), IssueError> {
     if name.as_str() == STEM {
         return Err(IssueError::Reserved);
     }
-    match server_name(name) {
-        Some(_) => Ok(()),
-        None => Err(IssueError::NumericName { name: name.clone() }),
-    }
+    Ok(())
 }
 
 /// 126 random bits, positive and always 16 bytes long (RFC 5280 §4.1.2.2).

@@ -3,6 +3,8 @@
 //!
 //! Run it with `cargo run -p bothways --example callback`.
 
+#![allow(clippy::print_stdout, reason = "an example tells what it does")]
+
 use std::sync::Arc;
 
 use bothways::certs::{Authority, DEFAULT_AUTHORITY_LIFE, DEFAULT_IDENTITY_LIFE};
@@ -45,7 +47,7 @@ impl Parcels {
     async fn deliver(&self, context: Context, params: Deliver) -> Result<String, Failure> {
         let caller = context.caller().ok_or_else(|| Failure::new(Code::Internal, "no caller"))?;
         let question = WhereTo { parcel: params.parcel.clone() };
-        let place = caller.request(question).await.map_err(nobody_home)?;
+        let place = caller.request(question).await.map_err(|error| nobody_home(&error))?;
         Ok(format!("{} left {place} of {}", params.parcel, context.peer()))
     }
 }
@@ -60,7 +62,7 @@ impl Door {
     }
 }
 
-fn nobody_home(error: RequestError) -> Failure {
+fn nobody_home(error: &RequestError) -> Failure {
     Failure::new(Code::FailedPrecondition, format!("nobody home: {error}"))
 }
 

@@ -7,11 +7,15 @@
 use std::future::Future;
 use std::io;
 use std::thread::{self, ThreadId};
+use std::time::Duration;
 
 use thiserror::Error;
 use tokio::runtime::{Builder, Handle};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::AbortOnDropHandle;
+
+/// How long the end waits for a name that is being resolved, which nothing can interrupt.
+const SHUTDOWN: Duration = Duration::from_secs(1);
 
 /// A handle on the network thread.
 #[derive(Debug, Clone)]
@@ -19,6 +23,8 @@ pub(crate) struct Network {
     runtime: Handle,
     thread: ThreadId,
     end: CancellationToken,
+    /// The thread is done, and with it all that its tasks held: sockets, files, memory.
+    ended: CancellationToken,
 }
 
 /// The network thread has ended, and with it all that ran on it.
@@ -31,16 +37,32 @@ impl Network {
     pub(crate) fn start() -> io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let (handle, end) = (runtime.handle().clone(), CancellationToken::new());
-        let ended = end.clone();
-        let thread = thread::Builder::new()
-            .name("network".to_owned())
-            .spawn(move || runtime.block_on(ended.cancelled()))?;
-        Ok(Self { runtime: handle, thread: thread.thread().id(), end })
+        let (ending, ended) = (end.clone(), CancellationToken::new());
+        let done = ended.clone().drop_guard();
+        let thread = thread::Builder::new().name("network".to_owned()).spawn(move || {
+            runtime.block_on(ending.cancelled());
+            runtime.shutdown_timeout(SHUTDOWN);
+            drop(done);
+        })?;
+        Ok(Self { runtime: handle, thread: thread.thread().id(), end, ended })
     }
 
     /// Ends the thread, and drops what still runs on it.
     pub(crate) fn end(&self) {
         self.end.cancel();
+    }
+
+    /// Ends the thread when what this gives is dropped.
+    pub(crate) fn end_on_drop(&self) -> DropGuard {
+        self.end.clone().drop_guard()
+    }
+
+    /// Waits until the thread has let go of everything. On the thread itself there is nothing to
+    /// wait for: it ends after its last task.
+    pub(crate) async fn ended(&self) {
+        if !self.is_here() {
+            self.ended.cancelled().await;
+        }
     }
 
     /// Runs a future on the network thread and waits for what it gives. Dropping the wait drops
@@ -93,5 +115,6 @@ mod tests {
         let waiting = network.run(std::future::pending::<()>());
         network.end();
         assert_eq!(waiting.await, Err(StoppedError));
+        network.ended().await;
     }
 }

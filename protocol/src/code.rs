@@ -81,7 +81,8 @@ codes! {
     Unimplemented = "unimplemented", Never, 501;
     /// The peer broke a rule of its own.
     Internal = "internal", Never, 500;
-    /// The peer cannot answer now, and surely did not act.
+    /// The peer cannot answer now: it surely did not act where it advises `elsewhere`, and may have
+    /// where it advises `same`.
     Unavailable = "unavailable", Elsewhere, 503;
     /// What should be there is lost.
     DataLoss = "data_loss", Never, 500;

@@ -116,7 +116,8 @@ macro_rules! name {
 
 name! {
     /// The name of one node in its network: one DNS label in lower case, so that a certificate
-    /// can carry it as a DNS name (1–63 characters of `a-z`, `0-9` and `-`, the ends no `-`).
+    /// can carry it as a DNS name (1–63 characters of `a-z`, `0-9` and `-`, beginning with a letter
+    /// and not ending with `-`: RFC 1035 §2.3.1).
     NodeName, "node name", LABEL_MAX_CHARS, check_label
 }
 
@@ -155,11 +156,12 @@ fn check_length(name: &str, kind: &'static str, max: usize) -> Result<(), NameEr
 
 fn check_label(name: &str) -> Result<(), &'static str> {
     let allowed = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
-    let well_formed = name.bytes().all(allowed) && !name.starts_with('-') && !name.ends_with('-');
+    let begins = name.starts_with(|c: char| c.is_ascii_lowercase());
+    let well_formed = begins && name.bytes().all(allowed) && !name.ends_with('-');
     if well_formed {
         Ok(())
     } else {
-        Err("use a-z, 0-9 and -, and begin and end with a letter or digit")
+        Err("use a-z, 0-9 and -, begin with a letter, and end with a letter or digit")
     }
 }
 
@@ -190,10 +192,12 @@ mod tests {
 
     #[test]
     fn a_node_name_is_a_dns_label() {
-        for good in ["hub", "a", "node-7", "0", &"x".repeat(63)] {
+        for good in ["hub", "a", "node-7", &"x".repeat(63)] {
             assert!(good.parse::<NodeName>().is_ok(), "{good:?}");
         }
-        for bad in ["", "Hub", "a.b", "-a", "a-", "a b", "ä", "a\n", &"x".repeat(64)] {
+        for bad in
+            ["", "Hub", "a.b", "-a", "a-", "0", "7up", "0x1f", "a b", "ä", "a\n", &"x".repeat(64)]
+        {
             assert!(bad.parse::<NodeName>().is_err(), "{bad:?}");
         }
     }

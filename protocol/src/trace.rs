@@ -8,7 +8,7 @@ use thiserror::Error;
 /// The identity of one leg of a request: the trace it belongs to and the span that the asking
 /// node gave it. Both ends log the same span id; that is how exchanges are paired.
 ///
-/// Its text form is the W3C `traceparent`, version 00 (§2.2).
+/// Its text form is the W3C `traceparent`, version 00.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Trace {
     trace_id: [u8; 16],
@@ -18,14 +18,15 @@ pub struct Trace {
 
 /// The bit of the flags that says that the caller records this trace.
 const SAMPLED: u8 = 1;
-/// The bits that version 00 knows: sampled and random. Others are not passed on (W3C §2.2.2.3).
+/// The bits that version 00 knows: sampled and random. Others are not passed on
+/// (W3C, "Other Flags").
 const KNOWN_FLAGS: u8 = 0b11;
 
 impl Trace {
     /// The length on the wire: trace id, span id and flags, in this order.
     pub const BYTES: usize = 25;
 
-    /// A trace from its parts, recorded; `None` where an id is all zeros (W3C §2.2.2).
+    /// A trace from its parts, recorded; `None` where an id is all zeros, as no `traceparent` is.
     #[must_use]
     pub fn new(trace_id: [u8; 16], span_id: [u8; 8]) -> Option<Self> {
         let zero = trace_id == [0; 16] || span_id == [0; 8];

@@ -34,7 +34,7 @@ pub fn dialer_tls(
     alpn: &[&[u8]],
     expected: &NodeName,
 ) -> Result<(ClientConfig, Judgement), TlsError> {
-    DialerTls::new(identity, trust, alpn)?.to(expected)
+    Ok(DialerTls::new(identity, trust, alpn)?.to(expected))
 }
 
 impl DialerTls {
@@ -64,15 +64,12 @@ impl DialerTls {
 
     /// Makes the settings of one dial to `expected`, and the judgement that tells afterwards who
     /// answered. Two dials at once need settings of their own, so that each has its verdict.
-    ///
-    /// # Errors
-    /// Where `expected` looks like a number, which no certificate can name.
-    pub fn to(&self, expected: &NodeName) -> Result<(ClientConfig, Judgement), TlsError> {
+    #[must_use]
+    pub fn to(&self, expected: &NodeName) -> (ClientConfig, Judgement) {
         let (webpki, network) = (self.webpki.clone(), self.network.clone());
-        let (judge, judgement) = Judge::of(webpki, network, expected.clone())
-            .ok_or_else(|| TlsError::NumericName { name: expected.clone() })?;
+        let (judge, judgement) = Judge::of(webpki, network, expected.clone());
         let mut config = self.base.clone();
         config.dangerous().set_certificate_verifier(Arc::new(judge));
-        Ok((config, judgement))
+        (config, judgement)
     }
 }

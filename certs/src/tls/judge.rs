@@ -31,9 +31,7 @@ impl Trust {
             Err(error) => return Ok(Verdict::Unreadable(error.to_string())),
         };
         let webpki = server_verifier(self)?;
-        let Some((judge, _)) = Judge::of(webpki, self.network().clone(), name) else {
-            return Ok(Verdict::Unreadable("the name in it looks like a number".to_owned()));
-        };
+        let (judge, _) = Judge::of(webpki, self.network().clone(), name);
         let at = at.duration_since(UNIX_EPOCH).unwrap_or_default();
         let at = UnixTime::since_unix_epoch(at);
         Ok(judge.check(end, rest, &[], at).0)
@@ -52,16 +50,16 @@ pub(super) struct Judge {
 }
 
 impl Judge {
-    /// A judge that accepts `expected` alone, unless that name can be in no certificate.
+    /// A judge that accepts `expected` alone.
     pub(super) fn of(
         webpki: Arc<WebPkiServerVerifier>,
         network: NetworkName,
         expected: NodeName,
-    ) -> Option<(Self, Judgement)> {
+    ) -> (Self, Judgement) {
         let judgement = Judgement::open();
-        let server_name = server_name(&expected)?;
+        let server_name = server_name(&expected);
         let judge = Self { webpki, expected, server_name, network, judgement: judgement.clone() };
-        Some((judge, judgement))
+        (judge, judgement)
     }
 
     /// The verdict on a chain, and the same as rustls takes it: only what webpki accepts and the

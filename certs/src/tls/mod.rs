@@ -58,12 +58,6 @@ pub enum TlsError {
         /// What they would say.
         verdict: Verdict,
     },
-    /// A name looks like a number, which TLS takes for an address.
-    #[error("{name} cannot be a DNS name, as it looks like a number: no certificate names it")]
-    NumericName {
-        /// The name.
-        name: NodeName,
-    },
     /// The verifier of certificates could not be made.
     #[error("certificates cannot be verified against the authority of {network}: {source}")]
     Verifier {
@@ -85,10 +79,10 @@ pub(crate) fn provider() -> &'static Arc<CryptoProvider> {
     &PROVIDER
 }
 
-/// A node's name as TLS asks for it, unless it looks like a number (`7`, `0x1f`): such a DNS name
-/// would be taken for an IPv4 address (WHATWG URL §3.5).
-pub(crate) fn server_name(name: &NodeName) -> Option<ServerName<'static>> {
-    ServerName::try_from(name.as_str().to_owned()).ok()
+/// A node's name as TLS asks for it.
+pub(crate) fn server_name(name: &NodeName) -> ServerName<'static> {
+    let name = ServerName::try_from(name.as_str().to_owned());
+    name.expect("a node's name is a DNS label that begins with a letter, so no address either")
 }
 
 fn protocols(alpn: &[&[u8]]) -> Result<Vec<Vec<u8>>, TlsError> {

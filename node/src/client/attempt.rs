@@ -8,8 +8,8 @@ use tokio::time::timeout_at;
 use super::RequestError;
 use super::outbound::Outbound;
 use super::peer::Ask;
-use crate::exchange::{Direction, MethodText, Outcome, Record, emit};
-use crate::session::{RequestStream, Session};
+use crate::exchange::{Direction, MethodText, Outcome, Record, emit, is_wanted};
+use crate::session::{Cause, RequestStream, Session};
 use crate::transport::ReadError;
 
 /// One attempt. However it ends, dropped halfway included, it leaves one record.
@@ -65,13 +65,19 @@ impl<'a> Attempt<'a> {
     }
 
     async fn exchange(&mut self) -> Result<Encoded, RequestError> {
-        let not_sent = |_| RequestError::NotSent { peer: self.session.peer().clone() };
-        let mut stream = self.session.open(self.ask.result_bytes).await.map_err(not_sent)?;
-        let message = self.ask.request(self.trace, self.attempt).encode();
         let max = self.session.facts().limits.message_bytes as usize;
+        let too_large = |bytes| RequestError::TooLarge { peer: self.peer(), bytes, max };
+        // Known without a stream in most cases, so that the peer hears nothing of it.
+        if self.ask.params.bytes().len() > max {
+            return Err(too_large(self.ask.params.bytes().len()));
+        }
+        let not_sent = |_| RequestError::NotSent { peer: self.peer() };
+        let cause = self.ask.origin.map_or(Cause::Own, |_| Cause::Handler);
+        let opened = self.session.open(cause, self.ask.result_bytes).await;
+        let mut stream = opened.map_err(not_sent)?;
+        let message = self.ask.request(self.trace, self.attempt).encode();
         if message.len() > max {
-            let (peer, bytes) = (self.peer(), message.len());
-            return Err(RequestError::TooLarge { peer, bytes, max });
+            return Err(too_large(message.len()));
         }
         self.sent_bytes = message.len() as u64;
         if let Err(error) = stream.writer.send(message).await {
@@ -89,14 +95,16 @@ impl<'a> Attempt<'a> {
     async fn answer(&self, stream: &mut RequestStream) -> Result<Encoded, RequestError> {
         let message = match stream.reader.next().await {
             Ok(Some(message)) => message,
-            Ok(None) => return Err(self.no_answer("the stream ended without one".to_owned())),
+            Ok(None) => {
+                return Err(self.no_answer(stream, "the stream ended without one".to_owned()));
+            }
             Err(ReadError::Reset(Some(ResetCode::NotProcessed))) => {
                 return Err(RequestError::NotSent { peer: self.peer() });
             }
             Err(error @ (ReadError::Reset(_) | ReadError::Lost(_))) => {
                 return Err(self.lost(error.to_string()));
             }
-            Err(error) => return Err(self.no_answer(error.to_string())),
+            Err(error) => return Err(self.no_answer(stream, error.to_string())),
         };
         match Reply::decode(&message) {
             Ok(Reply::Result(result)) => Ok(result),
@@ -105,8 +113,10 @@ impl<'a> Attempt<'a> {
                 method: self.ask.method.clone(),
                 failure,
             }),
-            Ok(Reply::Event(_)) => Err(self.no_answer("an event before the response".to_owned())),
-            Err(error) => Err(self.no_answer(error.to_string())),
+            Ok(Reply::Event(_)) => {
+                Err(self.no_answer(stream, "an event before the response".to_owned()))
+            }
+            Err(error) => Err(self.no_answer(stream, error.to_string())),
         }
     }
 
@@ -118,13 +128,18 @@ impl<'a> Attempt<'a> {
         RequestError::Lost { peer: self.peer(), method: self.ask.method.clone(), problem }
     }
 
-    fn no_answer(&self, problem: String) -> RequestError {
+    /// What came is no answer: nothing more of it is read.
+    fn no_answer(&self, stream: &mut RequestStream, problem: String) -> RequestError {
+        stream.reader.stop(ResetCode::ProtocolError);
         RequestError::Answer { peer: self.peer(), method: self.ask.method.clone(), problem }
     }
 }
 
 impl Drop for Attempt<'_> {
     fn drop(&mut self) {
+        if !is_wanted() {
+            return;
+        }
         let duration_us = self.began.elapsed().as_micros().try_into().unwrap_or(u64::MAX);
         let deadline = self.ask.deadline.saturating_duration_since(self.began);
         emit(&Record {

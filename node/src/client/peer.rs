@@ -145,7 +145,7 @@ impl Peer {
     pub async fn call(&self, method: &str, params: Encoded) -> Result<Encoded, RequestError> {
         let method: MethodName = method.parse().map_err(RequestError::Method)?;
         let key = Some(self.key.unwrap_or_else(new_key));
-        self.ask(method, params, key, self.outbound.limits.large_message_bytes).await
+        self.ask(method, params, key, self.outbound.limits.message_bytes).await
     }
 
     async fn ask(
@@ -189,16 +189,40 @@ struct Asking {
 
 impl Asking {
     async fn run(self) -> Result<Encoded, RequestError> {
-        let name = match &self.target {
-            Target::Over(session) => return self.attempt(session, 1).await,
-            Target::Named(name) => name.clone()?,
-        };
-        if name == self.outbound.name {
-            return self.ask_ourselves().await;
+        match &self.target {
+            Target::Over(session) => self.ask_over(session).await,
+            Target::Named(name) if name.as_ref() == Ok(&self.outbound.name) => {
+                self.ask_ourselves().await
+            }
+            Target::Named(name) => self.ask_named(&name.clone()?, 1).await,
         }
-        let mut attempt = 1;
+    }
+
+    /// Asks over one certain session; where that one has lost its place to another session with
+    /// the same peer, over the other one.
+    async fn ask_over(&self, session: &Session) -> Result<Encoded, RequestError> {
+        let answer = self.attempt(session, 1).await;
+        match answer {
+            Err(error) if error.surely_not_processed() && self.has_other(session) => {
+                self.ask_named(session.peer(), 2).await
+            }
+            answer => answer,
+        }
+    }
+
+    fn has_other(&self, session: &Session) -> bool {
+        let other = self.outbound.table.find(session.peer());
+        other.is_some_and(|other| !other.is(session))
+    }
+
+    async fn ask_named(
+        &self,
+        name: &NodeName,
+        first_attempt: u32,
+    ) -> Result<Encoded, RequestError> {
+        let mut attempt = first_attempt;
         loop {
-            let session = self.session(&name).await?;
+            let session = self.session(name).await?;
             let answer = self.attempt(&session, attempt).await;
             match answer {
                 Err(error) if error.surely_not_processed() && attempt < ATTEMPTS_MAX => {
@@ -235,10 +259,12 @@ impl Asking {
 
     /// The session with a peer: the one there is, or the one that a dial leads to.
     async fn session(&self, name: &NodeName) -> Result<Session, RequestError> {
-        let mut changes = self.outbound.table.changes();
         if let Some(session) = self.outbound.table.find(name) {
             return Ok(session);
         }
+        let mut changes = self.outbound.table.changes();
+        // One that came in between is a change as well.
+        changes.mark_changed();
         let mut failed = self
             .outbound
             .dialers
@@ -255,6 +281,7 @@ impl Asking {
                         if let Some(error) = error.filter(|error| self.gives_up(error)) {
                             return Err(RequestError::Dial(error));
                         }
+                        self.outbound.dialers.want(name);
                     }
                 }
             }

@@ -137,16 +137,8 @@ limits! {
     counts {
         /// Requests in flight on a session, for each direction.
         requests_in_flight = 64, 1..=4_096;
-        /// The largest message of a method that declares no other size, in bytes.
-        message_bytes = 65_536, 1_024..=1_048_576;
-        /// The largest message that a method may declare, in bytes.
-        large_message_bytes = 1_048_576, 1_024..=16_777_216;
-        /// Containers within containers in a message.
-        message_depth = 16, 2..=16;
-        /// Items in one array of a message.
-        array_items = 4_096, 16..=65_536;
-        /// Entries in one map of a message.
-        map_entries = 64, 16..=4_096;
+        /// The largest message, whatever more a method declares, in bytes.
+        message_bytes = 1_048_576, 1_024..=16_777_216;
         /// What a peer may send on one stream before it is read, in bytes.
         stream_window_bytes = 262_144, 16_384..=16_777_216;
         /// What a peer may send on one connection before it is read, in bytes.
@@ -155,12 +147,6 @@ limits! {
         assembling_bytes_per_peer = 4_194_304, 65_536..=1_073_741_824;
         /// Messages of all peers that are being assembled, in bytes.
         assembling_bytes = 268_435_456, 65_536..=17_179_869_184;
-        /// Subscriptions of one peer.
-        subscriptions_per_peer = 64, 1..=4_096;
-        /// Events queued for one subscription before it reads on from the store.
-        subscription_events = 1_024, 1..=65_536;
-        /// Events queued for one subscription before it reads on from the store, in bytes.
-        subscription_bytes = 1_048_576, 1_024..=268_435_456;
         /// Connections of one peer.
         connections_per_peer = 4, 2..=64;
         /// Connections from one source address that are not yet authenticated.
@@ -210,9 +196,8 @@ impl LimitKey {
 }
 
 /// Pairs that contradict each other where the first is above the second.
-const NOT_ABOVE: [(&str, &str); 7] = [
-    ("limits.message_bytes", "limits.large_message_bytes"),
-    ("limits.large_message_bytes", "limits.assembling_bytes_per_peer"),
+const NOT_ABOVE: [(&str, &str); 6] = [
+    ("limits.message_bytes", "limits.assembling_bytes_per_peer"),
     ("limits.assembling_bytes_per_peer", "limits.assembling_bytes"),
     ("limits.stream_window_bytes", "limits.connection_window_bytes"),
     ("limits.deadline_min_ms", "limits.deadline_default_ms"),
@@ -284,13 +269,13 @@ mod tests {
     #[test]
     fn limits_that_contradict_each_other_are_told() {
         let table: [(&str, u64, &str); 4] = [
-            ("limits.message_bytes", 1_048_576, "limits.large_message_bytes"),
+            ("limits.message_bytes", 8_388_608, "limits.assembling_bytes_per_peer"),
             ("limits.deadline_min_ms", 60_000, "limits.deadline_default_ms"),
             ("limits.keep_alive_ms", 30_000, "limits.idle_ms"),
             ("limits.redial_min_ms", 60_000, "limits.redial_max_ms"),
         ];
         for (low, value, high) in table {
-            let mut limits = Limits { large_message_bytes: 65_536, ..Limits::default() };
+            let mut limits = Limits::default();
             limits.set(low, value).unwrap();
             let told = limits.check().unwrap_err().to_string();
             assert!(told.starts_with(low) && told.contains(high), "{told}");

@@ -340,7 +340,7 @@ mod tests {
     #[test]
     fn limits_are_checked_with_the_plan() {
         let (identity, trust) = hub_of("demo");
-        let limits = Limits { array_items: 0, ..Limits::default() };
+        let limits = Limits { requests_in_flight: 0, ..Limits::default() };
         let draft = Plan::draft(identity, trust).limits(limits);
         assert!(matches!(draft.check(), Err(PlanError::Limits(_))));
     }

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use bothways_certs::{DialerTls, listener_tls};
 use bothways_protocol::{ALPN, Greeting, PeerLimits, VERSION};
+use quinn::Endpoint;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -38,12 +39,13 @@ pub(super) fn assemble(
     let listeners = bind(plan)?;
     let halves = (&outbound, &inbound);
     listen(&listeners, halves, &us, &stop, &mut tasks);
-    let dialing = match plan.role().dials() {
-        true => Some(dial(plan, dialers, halves, &us, &stop, &mut tasks)?),
-        false => None,
-    };
-    let tasks = Mutex::new(tasks);
-    Ok(Shared { outbound, inbound, listeners, dialing, stop, tasks })
+    let listening = listeners.iter().map(|listener| listener.address).collect();
+    let mut endpoints: Vec<_> = listeners.into_iter().map(|listener| listener.endpoint).collect();
+    if plan.role().dials() {
+        endpoints.push(dial(plan, dialers, halves, &us, &stop, &mut tasks)?);
+    }
+    let (endpoints, tasks) = (Mutex::new(endpoints), Mutex::new(tasks));
+    Ok(Shared { outbound, inbound, listening, endpoints, stop, tasks })
 }
 
 fn us(plan: &Plan, inbound: &Inbound) -> Us {
@@ -106,14 +108,15 @@ fn dial(
     us: &Arc<Us>,
     stop: &CancellationToken,
     tasks: &mut JoinSet<()>,
-) -> Result<Arc<Dialing>, StartError> {
+) -> Result<Endpoint, StartError> {
     let limits = &outbound.limits;
     let settings = quic_settings(limits, Some(keep_alive(limits)));
     let dialing = Arc::new(Dialing::open(Arc::new(settings))?);
+    let endpoint = dialing.endpoint.clone();
     let parts = Arc::new(DialerParts {
         us: us.clone(),
         tls: Arc::new(DialerTls::new(plan.identity(), plan.trust(), &[ALPN])?),
-        dialing: dialing.clone(),
+        dialing,
         table: outbound.table.clone(),
         dispatch: inbound.clone(),
         limits: limits.clone(),
@@ -122,5 +125,5 @@ fn dial(
     for dialer in dialers {
         tasks.spawn(dialer.run(parts.clone()));
     }
-    Ok(dialing)
+    Ok(endpoint)
 }

@@ -5,11 +5,12 @@ mod info;
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bothways_certs::TlsError;
 use bothways_protocol::{CloseCode, Farewell, NodeName, Role};
+use quinn::Endpoint;
 use thiserror::Error;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -20,7 +21,7 @@ use crate::client::{Outbound, Peer};
 use crate::config::Plan;
 use crate::network::{Network, StoppedError};
 use crate::service::{Inbound, Router};
-use crate::transport::{Dialing, EndpointError, Listener};
+use crate::transport::EndpointError;
 
 use assembly::assemble;
 pub use info::SessionInfo;
@@ -48,8 +49,9 @@ struct Owner {
 struct Shared {
     outbound: Arc<Outbound>,
     inbound: Arc<Inbound>,
-    listeners: Vec<Listener>,
-    dialing: Option<Arc<Dialing>>,
+    listening: Vec<SocketAddr>,
+    /// The sockets, until they are closed.
+    endpoints: Mutex<Vec<Endpoint>>,
     stop: CancellationToken,
     /// The listeners' and the dialers' tasks, and with them the sessions'.
     tasks: Mutex<JoinSet<()>>,
@@ -93,10 +95,11 @@ impl Node {
     /// Where an address cannot be bound, or identity and authority do not fit TLS.
     pub async fn start(plan: Plan, router: Router) -> Result<Self, StartError> {
         let network = Network::start()?;
+        let unless_started = network.end_on_drop();
         let inside = network.clone();
         let started = network.run(async move { assemble(&plan, router, inside) }).await;
-        let started = started.map_err(StartError::from).flatten();
-        let shared = Arc::new(started.inspect_err(|_| network.end())?);
+        let shared = Arc::new(started.map_err(StartError::from).flatten()?);
+        unless_started.disarm();
         Ok(Self { owner: Arc::new(Owner { shared }) })
     }
 
@@ -114,7 +117,7 @@ impl Node {
 
     /// The addresses that the node listens on, ports resolved.
     pub fn listening(&self) -> impl Iterator<Item = SocketAddr> {
-        self.shared().listeners.iter().map(|listener| listener.address)
+        self.shared().listening.iter().copied()
     }
 
     /// A peer to ask, by its name: `node.peer("hub").request(…)`. The node's own name asks the
@@ -148,6 +151,7 @@ impl Node {
         let (shared, network) = (self.shared().clone(), self.outbound().network.clone());
         let stopped = network.run(async move { shared.stop_in_stages(drain).await }).await;
         network.end();
+        network.ended().await;
         // A second stop finds the network gone: the first one has done it all.
         stopped.unwrap_or(Stopped::Drained)
     }
@@ -172,15 +176,16 @@ impl Shared {
             session.close(CloseCode::Stopping, "the node stops");
         }
         let _ = timeout(LAST_WORDS, self.inbound.writes_ended()).await;
-        let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        let tasks = std::mem::take(&mut *lock(&self.tasks));
         let _ = timeout(LAST_WORDS, tasks.join_all()).await;
         let _ = timeout(LAST_WORDS, self.close_sockets()).await;
         if drained { Stopped::Drained } else { Stopped::Cut { sessions: cut.len() } }
     }
 
+    /// Closes the sockets and lets go of them, so that their ports are free.
     async fn close_sockets(&self) {
-        let listening = self.listeners.iter().map(|listener| &listener.endpoint);
-        for endpoint in listening.chain(self.dialing.iter().map(|dialing| &dialing.endpoint)) {
+        let endpoints = std::mem::take(&mut *lock(&self.endpoints));
+        for endpoint in endpoints {
             endpoint.close(CloseCode::Stopping.number().into(), b"the node stops");
             endpoint.wait_idle().await;
         }
@@ -196,4 +201,8 @@ impl Drop for Owner {
             ending.end();
         });
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

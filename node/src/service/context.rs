@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bothways_protocol::{IdempotencyKey, NodeName, Role, Trace};
 use tokio_util::sync::CancellationToken;
 
-use super::inbound::Caller;
+use super::rules::Caller;
 use crate::client::{Origin, Outbound, Peer};
 use crate::store::Once;
 
@@ -102,7 +102,7 @@ impl Context {
     }
 
     /// The caller as a peer to ask, over the very connection that the request came on, whoever
-    /// opened it. What it is asked inherits the time left and belongs to the same trace.
+    /// opened it; over the one that took its place, where there is one. What it is asked inherits the time left and belongs to the same trace.
     ///
     /// `None` for a request that the node sent to itself.
     #[must_use]

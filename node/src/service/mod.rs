@@ -5,8 +5,9 @@ mod built_in;
 mod context;
 mod inbound;
 mod router;
+mod rules;
 
 pub use built_in::{DescribeMethods, MethodInfo, MethodList, Ping, Pong};
 pub use context::Context;
-pub(crate) use inbound::Inbound;
 pub use router::{Handler, Router};
+pub(crate) use rules::Inbound;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bothways_certs::{Verdict, explain_alert};
 use bothways_protocol::{CloseCode, NodeName};
-use quinn::ConnectionError;
+use quinn::{ConnectionError, TransportErrorCode};
 use thiserror::Error;
 use tokio::net::{UdpSocket, lookup_host};
 use tokio::time::timeout;
@@ -117,8 +117,9 @@ impl Dial<'_> {
 
     async fn try_address(&self, address: SocketAddr) -> Result<Greeted, DialError> {
         let here = |problem: String| DialError::Here { address, problem };
-        let (tls, judgement) = self.tls.to(self.peer).map_err(|error| here(error.to_string()))?;
-        let connecting = self.dialing.connect(address, self.peer.as_str(), tls).map_err(here)?;
+        let (tls, judgement) = self.tls.to(self.peer);
+        let (connecting, _awaiting) =
+            self.dialing.connect(address, self.peer.as_str(), tls).map_err(here)?;
         let connected = tokio::select! {
             connected = timeout(self.handshake_timeout, connecting) => connected,
             problem = refused_by_the_machine(address) => {
@@ -143,6 +144,12 @@ impl Dial<'_> {
             return DialError::Certificate { address, peer, verdict };
         }
         match error {
+            ConnectionError::ConnectionClosed(close)
+                if close.error_code == TransportErrorCode::CONNECTION_REFUSED =>
+            {
+                let problem = "it takes no connections now: it stops, or is too busy".to_owned();
+                DialError::Unreachable { address, problem }
+            }
             ConnectionError::ConnectionClosed(close) => match alert_of(close.error_code) {
                 Some(alert) if alert == NO_APPLICATION_PROTOCOL => {
                     DialError::Protocol { address, problem: explain_alert(alert).to_owned() }
@@ -188,7 +195,7 @@ impl Dial<'_> {
 /// The TLS alert of a listener that does not speak what the dialer offers (RFC 7301 §3.2).
 const NO_APPLICATION_PROTOCOL: u8 = 120;
 
-fn alert_of(code: quinn::TransportErrorCode) -> Option<u8> {
+fn alert_of(code: TransportErrorCode) -> Option<u8> {
     let code = u64::from(code);
     u8::try_from(code.checked_sub(CRYPTO_ERROR)?).ok()
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bothways_certs::DialerTls;
 use bothways_protocol::NodeName;
 use tokio::sync::{Notify, watch};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::dial::{Dial, DialError};
@@ -16,6 +16,9 @@ use super::serve::{Dispatch, serve};
 use super::table::Table;
 use crate::config::Limits;
 use crate::transport::Dialing;
+
+/// A session that lasts so long was a success, for the wait before the next dial.
+const SETTLED: Duration = Duration::from_secs(5);
 
 /// What all dialers of a node share.
 pub(crate) struct DialerParts<D> {
@@ -37,7 +40,7 @@ pub(crate) struct Dialers {
 /// How others reach one dialer.
 #[derive(Debug)]
 struct Handle {
-    /// Somebody wants the peer now: the wait between two dials is over.
+    /// Somebody waits for the peer: the next dial comes soon, however many have failed.
     wanted: Arc<Notify>,
     /// Why the last dial failed; `None` when there was none, or a session came of it.
     failed: watch::Receiver<Option<Arc<DialError>>>,
@@ -56,7 +59,7 @@ impl Dialers {
         (Self { by_peer }, dialers)
     }
 
-    /// Asks for a dial now; tells why each one fails from then on.
+    /// Asks for a dial soon; tells why each one fails from then on.
     pub(crate) fn want(&self, peer: &NodeName) -> Option<watch::Receiver<Option<Arc<DialError>>>> {
         let handle = self.by_peer.get(peer)?;
         let mut failed = handle.failed.clone();
@@ -115,10 +118,13 @@ impl<D: Dispatch> Running<D> {
             };
             match dialed {
                 Ok(greeted) => {
-                    failures = 0;
                     self.dialer.told.send_replace(None);
-                    let in_flight = self.parts.limits.requests_in_flight;
-                    serve(greeted, &self.parts.table, &self.parts.dispatch, in_flight).await;
+                    let DialerParts { table, dispatch, limits, .. } = &*self.parts;
+                    let began = Instant::now();
+                    serve(greeted, table, dispatch, limits).await;
+                    // Where sessions end as soon as they begin, dialing more often does not help:
+                    // two nodes that share one identity would replace each other without end.
+                    failures = if began.elapsed() < SETTLED { failures + 1 } else { 0 };
                 }
                 Err(error) => {
                     self.note_failure(failures, error);
@@ -154,9 +160,13 @@ impl<D: Dispatch> Running<D> {
     async fn pause(&self, failures: u32) {
         let Limits { redial_min, redial_max, .. } = self.parts.limits;
         let wait = longest_wait(failures, redial_min, redial_max).mul_f64(rand::random());
+        let wanted = async {
+            self.dialer.wanted.notified().await;
+            sleep(redial_min).await;
+        };
         tokio::select! {
             () = self.parts.stop.cancelled() => {}
-            () = self.dialer.wanted.notified() => {}
+            () = wanted => {}
             () = sleep(wait) => {}
         }
     }

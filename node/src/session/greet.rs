@@ -106,7 +106,7 @@ impl Us {
         let hello = async {
             let identity = identity_of(&connection)?;
             let (send, recv) = connection.open_bi().await?;
-            let (mut writer, mut reader, assembly) = self.streams(send, recv);
+            let (mut writer, mut reader, assembly) = self.streams(&identity.name, send, recv);
             let hello = Control::Hello(self.greeting.clone());
             writer.send(hello.encode()).await.map_err(|error| lost(&connection, &error))?;
             let Control::Welcome(theirs) = next_control(&mut reader).await? else {
@@ -135,7 +135,7 @@ impl Us {
         let welcome = async {
             let identity = identity_of(&connection)?;
             let (send, recv) = connection.accept_bi().await?;
-            let (mut writer, mut reader, assembly) = self.streams(send, recv);
+            let (mut writer, mut reader, assembly) = self.streams(&identity.name, send, recv);
             let Control::Hello(theirs) = next_control(&mut reader).await? else {
                 return Err(GreetError::Protocol("a hello was due".to_owned()));
             };
@@ -180,10 +180,11 @@ impl Us {
 
     fn streams(
         &self,
+        peer: &NodeName,
         send: quinn::SendStream,
         recv: quinn::RecvStream,
     ) -> (MessageWriter, MessageReader, Assembly) {
-        let assembly = self.assembly.peer();
+        let assembly = self.assembly.of(peer);
         let reader = MessageReader::new(recv, CONTROL_MAX_BYTES, &assembly);
         (MessageWriter::new(send), reader, assembly)
     }

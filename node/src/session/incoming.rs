@@ -26,7 +26,8 @@ pub(crate) struct Doorway<D> {
     pub(crate) stop: CancellationToken,
 }
 
-/// Accepts connections until the stop token is cancelled, then waits for their sessions to end.
+/// Accepts connections until the stop token is cancelled, then refuses them until the last session
+/// has ended.
 pub(crate) async fn welcome_all<D: Dispatch>(endpoint: Endpoint, doorway: Arc<Doorway<D>>) {
     let mut sessions = JoinSet::new();
     loop {
@@ -40,8 +41,14 @@ pub(crate) async fn welcome_all<D: Dispatch>(endpoint: Endpoint, doorway: Arc<Do
             },
         }
     }
-    endpoint.set_server_config(None);
-    while sessions.join_next().await.is_some() {}
+    // Who comes now is told so at once: it need not wait for its handshake to fail.
+    while !sessions.is_empty() {
+        tokio::select! {
+            biased;
+            Some(_) = sessions.join_next() => {}
+            Some(incoming) = endpoint.accept() => incoming.refuse(),
+        }
+    }
 }
 
 /// A handshake that became no connection, or a connection that became no session.
@@ -74,12 +81,10 @@ impl<D: Dispatch> Doorway<D> {
         self.gate().leave(source);
         match handshake {
             Ok(greeted) => {
-                let in_flight = self.limits.requests_in_flight;
-                serve(greeted, &self.table, &self.dispatch, in_flight).await;
+                serve(greeted, &self.table, &self.dispatch, &self.limits).await;
             }
             Err(error) => {
-                let problem = error.to_string().escape_debug().to_string();
-                tracing::warn!(address = %address, problem, "connection refused");
+                tracing::warn!(address = %address, problem = %error, "connection refused");
             }
         }
     }

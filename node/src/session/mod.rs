@@ -56,7 +56,11 @@ struct Inner {
     leaving: Mutex<Option<Farewell>>,
     /// The stage is no longer open: a place that is given back may be the last one.
     draining: AtomicBool,
-    place_freed: Notify,
+    /// Nothing is begun any more, not even on behalf of a request in flight: the peer goes away,
+    /// or we have said bye.
+    at_end: AtomicBool,
+    /// There may be something to say: a last place was given back, or we leave.
+    due: Notify,
     requests_out: AtomicU64,
     requests_in: AtomicU64,
 }
@@ -86,6 +90,15 @@ pub(crate) enum Stage {
     Closed,
 }
 
+/// What a request is begun for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// Itself.
+    Own,
+    /// A handler, for the request that it answers.
+    Handler,
+}
+
 /// A request could not be begun on this session: nothing of it has been sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("the session takes no more requests")]
@@ -107,7 +120,7 @@ impl Drop for Place {
     fn drop(&mut self) {
         self.0.inner.permits.add_permits(1);
         if self.0.inner.draining.load(Ordering::Relaxed) {
-            self.0.inner.place_freed.notify_one();
+            self.0.inner.due.notify_one();
         }
     }
 }
@@ -130,7 +143,8 @@ impl Session {
             stage: watch::Sender::new(Stage::Open),
             leaving: Mutex::new(None),
             draining: AtomicBool::new(false),
-            place_freed: Notify::new(),
+            at_end: AtomicBool::new(false),
+            due: Notify::new(),
             requests_out: AtomicU64::new(0),
             requests_in: AtomicU64::new(0),
         };
@@ -178,11 +192,15 @@ impl Session {
 
     /// Takes a place among the requests in flight and opens a stream. Waits while the peer takes
     /// no more.
-    pub(crate) async fn open(&self, max_bytes: usize) -> Result<RequestStream, Refused> {
+    pub(crate) async fn open(
+        &self,
+        cause: Cause,
+        max_bytes: usize,
+    ) -> Result<RequestStream, Refused> {
         self.inner.permits.acquire().await.map_err(|_| Refused)?.forget();
         let place = Place(self.clone());
         let (send, recv) = self.inner.connection.open_bi().await.map_err(|_| Refused)?;
-        if self.stage() != Stage::Open {
+        if !self.takes(cause) {
             MessageWriter::new(send).reset(ResetCode::Cancelled);
             return Err(Refused);
         }
@@ -194,12 +212,29 @@ impl Session {
         })
     }
 
+    /// Whether a request may be begun. While this node leaves, what it still answers may ask.
+    fn takes(&self, cause: Cause) -> bool {
+        match (self.stage(), cause) {
+            (Stage::Open, _) => true,
+            (Stage::Draining, Cause::Handler) => !self.inner.at_end.load(Ordering::Relaxed),
+            (Stage::Draining | Stage::Closed, _) => false,
+        }
+    }
+
+    /// Nothing is begun from now on, whatever its cause.
+    fn note_end(&self) {
+        self.inner.at_end.store(true, Ordering::Relaxed);
+        self.enter(Stage::Draining);
+    }
+
     /// Begins no more requests on this session, lets those in flight end, then closes it.
     pub(crate) fn drain(&self, why: Farewell) {
         let mut leaving = self.leaving();
         if leaving.is_none() {
             *leaving = Some(why);
             self.enter(Stage::Draining);
+            // Where the peer went away before us, the stage is the same as before.
+            self.inner.due.notify_one();
         }
     }
 

@@ -6,19 +6,25 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bothways_protocol::{
-    Bye, CloseCode, Code, Control, Failure, GoingAway, Outgoing, Reply, ResetCode,
+    Bye, CloseCode, Code, Control, Failure, Farewell, GoingAway, Outgoing, Reply, ResetCode,
 };
-use quinn::{ConnectionError, RecvStream, SendStream};
-use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
+use futures_util::FutureExt;
+use quinn::{Connection, ConnectionError, RecvStream, SendStream};
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::task::{JoinError, JoinSet, yield_now};
 use tokio::time::{Instant, sleep_until};
 
 use super::greet::Greeted;
 use super::{Session, Stage, Table};
+use crate::config::Limits;
 use crate::transport::{MessageReader, MessageWriter, ReadError};
+use crate::visible::visible;
 
 /// How long a peer may take to close the connection after our bye.
 const BYE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Streams that are begun before anything else of the session is looked at.
+const STREAMS_A_TURN: usize = 64;
 
 /// One request stream of a peer.
 #[derive(Debug)]
@@ -42,11 +48,12 @@ pub(crate) async fn serve<D: Dispatch>(
     greeted: Greeted,
     table: &Arc<Table>,
     dispatch: &Arc<D>,
-    in_flight: usize,
+    limits: &Limits,
 ) -> String {
     let Greeted { connection, facts, assembly, writer, reader } = greeted;
     let (session, to_write) = Session::new(connection, facts, assembly);
     if table.enter(&session).is_err() {
+        tracing::warn!(peer = %session.peer(), "too many connections");
         session.close(CloseCode::TooManyConnections, "too many connections");
         return "too many connections".to_owned();
     }
@@ -59,11 +66,12 @@ pub(crate) async fn serve<D: Dispatch>(
         stage: session.inner.stage.subscribe(),
         session: session.clone(),
         dispatch: dispatch.clone(),
-        in_flight,
+        places: Arc::new(Semaphore::new(limits.requests_in_flight)),
+        drain: limits.deadline_max,
         reader,
         requests: JoinSet::new(),
         last_begun: None,
-        refusing: false,
+        away: None,
         said_bye: None,
         heard_bye: false,
     };
@@ -93,19 +101,25 @@ async fn write_control(mut writer: MessageWriter, mut to_write: mpsc::Receiver<C
 struct Serving<D> {
     session: Session,
     dispatch: Arc<D>,
-    in_flight: usize,
+    /// How many requests the peer may have in flight.
+    places: Arc<Semaphore>,
+    /// How long a drain may take: as long as any request may.
+    drain: Duration,
     reader: MessageReader,
     stage: watch::Receiver<Stage>,
     /// Requests of the peer that are being answered.
     requests: JoinSet<()>,
     /// The index of the newest request that was begun.
     last_begun: Option<u64>,
-    /// We have said that we are going away.
-    refusing: bool,
+    /// Why and when we said that we are going away.
+    away: Option<(Farewell, Instant)>,
     /// When we said bye.
     said_bye: Option<Instant>,
     heard_bye: bool,
 }
+
+/// A stream that the peer opened, or the end of the connection.
+type Opened = Result<(SendStream, RecvStream), ConnectionError>;
 
 /// Whether the session goes on.
 enum Next {
@@ -115,21 +129,25 @@ enum Next {
 
 impl<D: Dispatch> Serving<D> {
     async fn run(&mut self, table: &Table) -> String {
+        let connection = self.session.inner.connection.clone();
         loop {
-            if let Next::End(why) = self.say_what_is_due() {
+            // Whatever has ended meanwhile: one by one they would cost a turn each.
+            while let Some(ended) = self.requests.try_join_next() {
+                self.note_ended(ended);
+            }
+            if let Next::End(why) = self.say_what_is_due(table) {
                 return why;
             }
-            let connection = self.session.inner.connection.clone();
-            let bye_over = self.said_bye.map(|said| said + BYE_TIMEOUT);
+            let over = self.time_is_over();
             let next = tokio::select! {
                 biased;
                 heard = self.reader.next(), if !self.heard_bye => self.hear(heard),
-                Some(_) = self.requests.join_next() => Next::Go,
-                opened = connection.accept_bi() => self.begin(opened),
-                _ = self.stage.changed() => { table.note_change(); Next::Go }
-                () = self.session.inner.place_freed.notified() => Next::Go,
-                () = sleep_until(bye_over.unwrap_or_else(Instant::now)), if bye_over.is_some() =>
-                    self.end(CloseCode::Bye, "the peer did not close the connection"),
+                Some(ended) = self.requests.join_next() => self.note_ended(ended),
+                opened = connection.accept_bi() => self.begin_all(&connection, opened),
+                _ = self.stage.changed() => Next::Go,
+                () = self.session.inner.due.notified() => Next::Go,
+                () = reached(over), if over.is_some() =>
+                    self.end(self.close_code(), "the time to leave is over"),
             };
             if let Next::End(why) = next {
                 return why;
@@ -139,8 +157,14 @@ impl<D: Dispatch> Serving<D> {
 
     /// Says `going_away` when the session begins to drain, `bye` when nothing is in flight; closes
     /// the connection when the peer has said it and all our requests are answered.
-    fn say_what_is_due(&mut self) -> Next {
-        let stage = *self.stage.borrow_and_update();
+    fn say_what_is_due(&mut self, table: &Table) -> Next {
+        let (stage, moved) = {
+            let stage = self.stage.borrow_and_update();
+            (*stage, stage.has_changed())
+        };
+        if moved {
+            table.note_change();
+        }
         if stage == Stage::Closed {
             return Next::End("closed by this node".to_owned());
         }
@@ -150,14 +174,39 @@ impl<D: Dispatch> Serving<D> {
         }
         let leaving = *self.session.leaving();
         if let Some(why) = leaving {
-            if !self.refusing {
-                self.refusing = true;
+            if self.away.is_none() {
+                self.away = Some((why, Instant::now()));
                 self.say(Control::GoingAway(GoingAway { last: self.last_begun, why }));
             }
             if asking == 0 && self.requests.is_empty() && self.said_bye.is_none() {
                 self.said_bye = Some(Instant::now());
+                self.session.note_end();
                 self.say(Control::Bye(Bye { why }));
             }
+        }
+        Next::Go
+    }
+
+    /// When this session is closed, whatever is still in flight: a while after our bye, or after
+    /// we began to leave.
+    fn time_is_over(&self) -> Option<Instant> {
+        let bye = self.said_bye.map(|said| said + BYE_TIMEOUT);
+        bye.or_else(|| self.away.map(|(_, since)| since + self.drain))
+    }
+
+    /// How a session is closed whose time is over: with nothing left to say, or before that.
+    fn close_code(&self) -> CloseCode {
+        match self.away {
+            Some((Farewell::Replaced, _)) if self.said_bye.is_none() => CloseCode::Replaced,
+            Some((Farewell::Stopping, _)) if self.said_bye.is_none() => CloseCode::Stopping,
+            _ => CloseCode::Bye,
+        }
+    }
+
+    fn note_ended(&self, ended: Result<(), JoinError>) -> Next {
+        // A handler's panic is contained where it is called: this one is the node's own.
+        if let Err(error) = ended.map_err(|error| error.to_string()) {
+            tracing::error!(peer = %self.session.peer(), error, "answering failed");
         }
         Next::Go
     }
@@ -180,10 +229,10 @@ impl<D: Dispatch> Serving<D> {
         match control {
             Ok(Control::GoingAway(away)) => {
                 tracing::debug!(peer = %self.session.peer(), why = %away.why, "peer goes away");
-                self.session.enter(Stage::Draining);
+                self.session.note_end();
             }
             Ok(Control::Bye(_)) => {
-                self.session.enter(Stage::Draining);
+                self.session.note_end();
                 self.heard_bye = true;
             }
             Ok(Control::MethodsChanged | Control::Unknown) => {}
@@ -195,7 +244,21 @@ impl<D: Dispatch> Serving<D> {
         Next::Go
     }
 
-    fn begin(&mut self, opened: Result<(SendStream, RecvStream), ConnectionError>) -> Next {
+    /// Begins the request on a stream, and those on the streams that are there as well: most
+    /// often one datagram opens many.
+    fn begin_all(&mut self, connection: &Connection, first: Opened) -> Next {
+        let mut next = self.begin(first);
+        for _ in 1..STREAMS_A_TURN {
+            if let Next::End(_) = next {
+                break;
+            }
+            let Some(opened) = connection.accept_bi().now_or_never() else { break };
+            next = self.begin(opened);
+        }
+        next
+    }
+
+    fn begin(&mut self, opened: Opened) -> Next {
         let (send, recv) = match opened {
             Ok(streams) => streams,
             Err(error) => return self.lost(&error),
@@ -203,17 +266,14 @@ impl<D: Dispatch> Serving<D> {
         let writer = MessageWriter::new(send);
         let max_bytes = self.dispatch.message_bytes();
         let reader = MessageReader::new(recv, max_bytes, &self.session.inner.assembly);
-        if self.refusing {
+        if self.away.is_some() {
             let failure = Failure::new(Code::Unavailable, "the node is going away");
             self.requests.spawn(refuse(writer, reader, failure.reason("going_away")));
-        } else if self.requests.len() >= self.in_flight {
-            let failure = Failure::new(Code::ResourceExhausted, "too many requests in flight");
-            self.requests.spawn(refuse(writer, reader, failure.reason("in_flight")));
         } else {
             self.last_begun = self.last_begun.max(Some(writer.index()));
-            self.session.inner.requests_in.fetch_add(1, Ordering::Relaxed);
             let arrival = Arrival { session: self.session.clone(), writer, reader };
-            self.requests.spawn(self.dispatch.clone().answer(arrival));
+            let answering = answer(self.dispatch.clone(), arrival, self.places.clone());
+            self.requests.spawn(Box::pin(answering));
         }
         Next::Go
     }
@@ -234,6 +294,31 @@ impl<D: Dispatch> Serving<D> {
     }
 }
 
+/// Waits for a time; for ever where there is none.
+async fn reached(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => pending().await,
+    }
+}
+
+/// Answers a request if there is a place for it among those in flight.
+async fn answer<D: Dispatch>(dispatch: Arc<D>, arrival: Arrival, places: Arc<Semaphore>) {
+    let mut place = places.try_acquire();
+    if place.is_err() {
+        // A peer may give up one request and begin the next in the same datagram: what was given
+        // up has been woken, and gives its place back before this is polled again.
+        yield_now().await;
+        place = places.try_acquire();
+    }
+    let Ok(_place) = place else {
+        let failure = Failure::new(Code::ResourceExhausted, "too many requests in flight");
+        return refuse(arrival.writer, arrival.reader, failure.reason("in_flight")).await;
+    };
+    arrival.session.inner.requests_in.fetch_add(1, Ordering::Relaxed);
+    dispatch.answer(arrival).await;
+}
+
 /// Answers a request that is not even read.
 async fn refuse(mut writer: MessageWriter, mut reader: MessageReader, failure: Failure) {
     reader.stop(ResetCode::Answered);
@@ -250,10 +335,10 @@ pub(super) fn ended(error: &ConnectionError) -> String {
             let code = code.map_or("an unknown code", CloseCode::as_str);
             let reason = String::from_utf8_lossy(&close.reason);
             let reason: String = reason.chars().take(200).collect();
-            format!("closed by the peer ({code}): {}", reason.escape_debug())
+            format!("closed by the peer ({code}): {}", visible(&reason))
         }
         ConnectionError::TimedOut => "the peer was silent for too long".to_owned(),
         ConnectionError::LocallyClosed => "closed by this node".to_owned(),
-        error => error.to_string().escape_debug().to_string(),
+        error => visible(&error.to_string()).to_string(),
     }
 }

@@ -1,7 +1,10 @@
 //! How many bytes of messages that are not whole yet are held: by one peer, and in all.
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use bothways_protocol::NodeName;
 
 /// The bytes that one peer's unfinished messages may hold.
 #[derive(Debug, Clone)]
@@ -11,10 +14,12 @@ pub(crate) struct Assembly {
 }
 
 /// The bytes that the unfinished messages of all peers may hold.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct AssemblyBudget {
     peer_bytes: usize,
     all: Arc<Account>,
+    /// One account a peer, shared by its connections; gone with the last of them.
+    peers: Mutex<HashMap<NodeName, Weak<Account>>>,
 }
 
 #[derive(Debug)]
@@ -36,12 +41,20 @@ pub(crate) struct Crowded;
 
 impl AssemblyBudget {
     pub(crate) fn new(peer_bytes: usize, all_bytes: usize) -> Self {
-        Self { peer_bytes, all: Arc::new(Account::new(all_bytes)) }
+        let all = Arc::new(Account::new(all_bytes));
+        Self { peer_bytes, all, peers: Mutex::default() }
     }
 
-    /// The account of one more peer.
-    pub(crate) fn peer(&self) -> Assembly {
-        Assembly { mine: Arc::new(Account::new(self.peer_bytes)), all: self.all.clone() }
+    /// The account of a peer.
+    pub(crate) fn of(&self, peer: &NodeName) -> Assembly {
+        let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mine = peers.get(peer).and_then(Weak::upgrade).unwrap_or_else(|| {
+            peers.retain(|_, account| account.strong_count() > 0);
+            let account = Arc::new(Account::new(self.peer_bytes));
+            peers.insert(peer.clone(), Arc::downgrade(&account));
+            account
+        });
+        Assembly { mine, all: self.all.clone() }
     }
 }
 
@@ -97,8 +110,9 @@ mod tests {
     #[test]
     fn a_peer_holds_its_share_and_all_of_them_no_more_than_the_whole() {
         let budget = AssemblyBudget::new(10, 15);
-        let (ann, ben) = (budget.peer(), budget.peer());
-        let (mut first, mut second) = (ann.share(), ann.share());
+        let (ann, ben) = ("ann".parse().unwrap(), "ben".parse().unwrap());
+        let (one, other, ben) = (budget.of(&ann), budget.of(&ann), budget.of(&ben));
+        let (mut first, mut second) = (one.share(), other.share());
         assert_eq!(first.hold(10), Ok(()));
         assert_eq!(second.hold(1), Err(Crowded));
         let mut third = ben.share();

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use quinn::{
-    ClientConfig, Endpoint, EndpointConfig, IdleTimeout, ServerConfig, TokioRuntime,
+    ClientConfig, Endpoint, EndpointConfig, IdleTimeout, Runtime, ServerConfig, TokioRuntime,
     TransportConfig, VarInt,
 };
 use thiserror::Error;
 
+use super::deaf::{Awaited, Awaiting, Deaf};
 use crate::config::Limits;
 
 /// Streams that a peer may open beyond its requests in flight: the control stream, and some to be
@@ -78,6 +79,7 @@ impl Listener {
 #[derive(Debug)]
 pub(crate) struct Dialing {
     pub(crate) endpoint: Endpoint,
+    awaited: Awaited,
     transport: Arc<TransportConfig>,
 }
 
@@ -87,26 +89,36 @@ impl Dialing {
         let socket = UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0))
             .or_else(|_| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)))
             .map_err(EndpointError::Dialing)?;
-        let endpoint = endpoint(None, socket).map_err(EndpointError::Dialing)?;
-        Ok(Self { endpoint, transport })
+        let awaited = Awaited::default();
+        let endpoint = deaf_endpoint(socket, &awaited).map_err(EndpointError::Dialing)?;
+        Ok(Self { endpoint, awaited, transport })
     }
 
-    /// Begins a connection.
+    /// Begins a connection. The address is heard until what comes with it is dropped.
     pub(crate) fn connect(
         &self,
         address: SocketAddr,
         name: &str,
         tls: rustls::ClientConfig,
-    ) -> Result<quinn::Connecting, String> {
+    ) -> Result<(quinn::Connecting, Awaiting), String> {
         let crypto = QuicClientConfig::try_from(tls).map_err(|error| error.to_string())?;
         let mut config = ClientConfig::new(Arc::new(crypto));
         config.transport_config(self.transport.clone());
-        self.endpoint.connect_with(config, address, name).map_err(|error| error.to_string())
+        let awaiting = self.awaited.listen_to(address);
+        let connecting = self.endpoint.connect_with(config, address, name);
+        connecting.map(|connecting| (connecting, awaiting)).map_err(|error| error.to_string())
     }
 }
 
 fn endpoint(config: Option<ServerConfig>, socket: UdpSocket) -> io::Result<Endpoint> {
     Endpoint::new(EndpointConfig::default(), config, socket, Arc::new(TokioRuntime))
+}
+
+fn deaf_endpoint(socket: UdpSocket, awaited: &Awaited) -> io::Result<Endpoint> {
+    let socket = TokioRuntime.wrap_udp_socket(socket)?;
+    let socket = Arc::new(Deaf { socket, awaited: awaited.clone() });
+    let (config, runtime) = (EndpointConfig::default(), Arc::new(TokioRuntime));
+    Endpoint::new_with_abstract_socket(config, None, socket, runtime)
 }
 
 /// What both sides of a connection are held to, besides which the dialer keeps it alive.

@@ -60,8 +60,11 @@ impl Gate {
             (self.second_began, self.initials) = (now, 0);
         }
         self.initials = self.initials.saturating_add(1);
-        let busy =
-            self.total >= self.bounds.half_open || self.initials > self.bounds.initials_per_second;
+        let of_source = self.half_open.get(&source).copied().unwrap_or_default();
+        let busy = self.total >= self.bounds.half_open
+            || self.initials > self.bounds.initials_per_second
+            // Who forges a source leaves the other half of its places to whoever is really there.
+            || of_source >= self.bounds.per_source / 2;
         if busy && !validated {
             return Admission::Retry;
         }
@@ -117,6 +120,20 @@ mod tests {
         }
         assert_eq!(gate.admit(now, source(4), false), Admission::Retry);
         assert_eq!(gate.admit(now, source(4), true), Admission::Accept);
+    }
+
+    #[test]
+    fn who_forges_a_source_does_not_shut_it_out() {
+        let now = Instant::now();
+        let bounds = GateBounds { half_open: 100, initials_per_second: 100, per_source: 4 };
+        let mut gate = Gate::new(bounds, now);
+        for _ in 0..2 {
+            assert_eq!(gate.admit(now, source(1), false), Admission::Accept);
+        }
+        for _ in 0..50 {
+            assert_eq!(gate.admit(now, source(1), false), Admission::Retry);
+        }
+        assert_eq!(gate.admit(now, source(1), true), Admission::Accept);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! session, no method and no node.
 
 mod assembly;
+mod deaf;
 mod endpoint;
 mod gate;
 mod stream;

@@ -186,7 +186,7 @@ fn trace() -> impl Strategy<Value = Trace> {
 }
 
 fn node_name() -> impl Strategy<Value = NodeName> {
-    "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?".prop_map(|name| name.parse().unwrap())
+    "[a-z]([a-z0-9-]{0,61}[a-z0-9])?".prop_map(|name| name.parse().unwrap())
 }
 
 fn method_name() -> impl Strategy<Value = MethodName> {

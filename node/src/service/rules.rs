@@ -1,0 +1,262 @@
+//! The rules of a call, one after the other: role, addressee, method, size, key, handler.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bothways_protocol::{
+    Code, Effect, Encoded, Failure, MethodName, NodeName, Request, Retry, Role,
+};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use sha2::{Digest, Sha256};
+use tokio::time::timeout_at;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::built_in::with_built_in;
+use super::router::Route;
+use super::{Context, Router};
+use crate::client::{Ourselves, Outbound};
+use crate::session::Session;
+use crate::store::Once;
+
+/// What a response needs around its result, in bytes.
+const RESPONSE_HEAD: usize = 32;
+
+/// Answers requests: those that sessions hand on, and those of the node to itself.
+#[derive(Debug)]
+pub(crate) struct Inbound {
+    /// The asking half, for handlers that ask in turn; name, role and bounds are the node's.
+    pub(super) outbound: Arc<Outbound>,
+    router: Router,
+    message_bytes: usize,
+    /// Handlers that write: they end even when their caller is gone.
+    writes: TaskTracker,
+}
+
+/// Who asks.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    pub(crate) peer: NodeName,
+    pub(crate) role: Role,
+    /// `None` where the node asks itself.
+    pub(crate) session: Option<Session>,
+}
+
+impl Inbound {
+    pub(crate) fn new(outbound: Arc<Outbound>, router: Router) -> Self {
+        let router = with_built_in(router);
+        let message_bytes = router.message_bytes().min(outbound.limits.message_bytes);
+        Self { outbound, router, message_bytes, writes: TaskTracker::new() }
+    }
+
+    /// The largest message that any method takes, in bytes.
+    pub(crate) fn largest_message(&self) -> usize {
+        self.message_bytes
+    }
+
+    /// Waits until every handler that writes has ended.
+    pub(crate) async fn writes_ended(&self) {
+        self.writes.close();
+        self.writes.wait().await;
+    }
+
+    /// Answers one request by the rules, in their order.
+    pub(crate) async fn decide(
+        &self,
+        caller: Caller,
+        request: &Request,
+        request_bytes: usize,
+        cancelled: &CancellationToken,
+    ) -> Result<Encoded, Failure> {
+        let deadline = Instant::now() + self.allowed(request.deadline);
+        self.check_role(&caller)?;
+        self.check_addressee(request)?;
+        let route = self.route(request)?;
+        self.check_size(route, request_bytes)?;
+        let once = once(route, &caller, request)?;
+        let (outbound, cancel) = (self.outbound.clone(), cancelled.clone());
+        let context = Context::new(outbound, caller, deadline, request.trace, once, cancel);
+        let params = request.params.clone();
+        let result = match route.effect {
+            Effect::Reads => self.read(route, context, params, deadline, cancelled).await,
+            Effect::Writes => self.write(route, context, params, deadline, cancelled).await,
+        };
+        result.and_then(|result| check_result(route, result))
+    }
+
+    /// The deadline that a request gets of the one that it asks for.
+    pub(crate) fn allowed(&self, asked: Duration) -> Duration {
+        asked.clamp(self.outbound.limits.deadline_min, self.outbound.limits.deadline_max)
+    }
+
+    fn check_role(&self, caller: &Caller) -> Result<(), Failure> {
+        if !self.outbound.role.answers() {
+            return Err(Failure::new(
+                Code::PermissionDenied,
+                format!("role {} answers no requests", self.outbound.role),
+            )
+            .reason("role"));
+        }
+        if !caller.role.asks() {
+            return Err(Failure::new(
+                Code::PermissionDenied,
+                format!("role {} issues no requests", caller.role),
+            )
+            .reason("role"));
+        }
+        Ok(())
+    }
+
+    fn check_addressee(&self, request: &Request) -> Result<(), Failure> {
+        match &request.to {
+            Some(to) if *to != self.outbound.name => Err(Failure::new(
+                Code::Unimplemented,
+                format!("{} passes no requests on", self.outbound.name),
+            )
+            .reason("to")),
+            _ => Ok(()),
+        }
+    }
+
+    fn route(&self, request: &Request) -> Result<&Route, Failure> {
+        self.router.find(&request.method).ok_or_else(|| {
+            let near = nearest(request.method.as_str(), self.router.methods());
+            let hint = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+            let sentence =
+                format!("{} does not enable {}{hint}", self.outbound.name, request.method);
+            Failure::new(Code::Unimplemented, sentence).reason("method")
+        })
+    }
+
+    fn check_size(&self, route: &Route, request_bytes: usize) -> Result<(), Failure> {
+        if request_bytes <= route.message_bytes {
+            return Ok(());
+        }
+        let (name, max) = (&route.name, route.message_bytes);
+        let sentence =
+            format!("{name} takes messages of {max} bytes, this one has {request_bytes}");
+        Err(too_large(sentence))
+    }
+
+    /// A read is dropped when nobody waits for it any more.
+    async fn read(
+        &self,
+        route: &Route,
+        context: Context,
+        params: Encoded,
+        deadline: Instant,
+        cancelled: &CancellationToken,
+    ) -> Result<Encoded, Failure> {
+        let answering = contained(route, context, params);
+        tokio::select! {
+            biased;
+            answer = timeout_at(deadline.into(), answering) => answer.unwrap_or_else(|_| Err(too_late())),
+            () = cancelled.cancelled() => Err(gone()),
+        }
+    }
+
+    /// A write runs to its end, and is remembered, whether or not somebody still waits for it.
+    async fn write(
+        &self,
+        route: &Route,
+        context: Context,
+        params: Encoded,
+        deadline: Instant,
+        cancelled: &CancellationToken,
+    ) -> Result<Encoded, Failure> {
+        let route = route.clone();
+        let writing = self.writes.spawn(async move { contained(&route, context, params).await });
+        tokio::select! {
+            biased;
+            answer = timeout_at(deadline.into(), writing) => match answer {
+                Ok(Ok(answer)) => answer,
+                Ok(Err(_)) => Err(stopping()),
+                Err(_) => Err(too_late()),
+            },
+            () = cancelled.cancelled() => Err(gone()),
+        }
+    }
+}
+
+impl Ourselves for Inbound {
+    fn answer<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Encoded, Failure>> {
+        let Outbound { name, role, .. } = &*self.outbound;
+        let caller = Caller { peer: name.clone(), role: *role, session: None };
+        let bytes = request.params.bytes().len();
+        async move { self.decide(caller, request, bytes, &CancellationToken::new()).await }.boxed()
+    }
+}
+
+/// Runs a handler; a panic in it becomes a failure.
+async fn contained(route: &Route, context: Context, params: Encoded) -> Result<Encoded, Failure> {
+    let answering = AssertUnwindSafe(async { route.answer(context, params).await });
+    answering.catch_unwind().await.unwrap_or_else(|panic| {
+        let what = panic
+            .downcast_ref::<&str>()
+            .map(ToString::to_string)
+            .or_else(|| panic.downcast_ref::<String>().cloned())
+            .unwrap_or_default();
+        tracing::error!(method = %route.name, panic = %what, "handler panicked");
+        Err(Failure::new(Code::Internal, "the handler failed").reason("panic"))
+    })
+}
+
+/// A result that the caller would refuse to read is no result.
+fn check_result(route: &Route, result: Encoded) -> Result<Encoded, Failure> {
+    let (bytes, max) = (result.bytes().len(), route.message_bytes.saturating_sub(RESPONSE_HEAD));
+    if bytes <= max {
+        return Ok(result);
+    }
+    tracing::error!(method = %route.name, bytes, max, "result too large");
+    let sentence = format!("the result of {} has {bytes} bytes, {max} are allowed", route.name);
+    Err(too_large(sentence))
+}
+
+/// What makes a write act once; a write without a key is refused.
+fn once(route: &Route, caller: &Caller, request: &Request) -> Result<Option<Once>, Failure> {
+    let key = match (route.effect, request.key) {
+        (Effect::Reads, _) => return Ok(None),
+        (Effect::Writes, Some(key)) => key,
+        (Effect::Writes, None) => {
+            let sentence = format!("{} writes: it needs an idempotency key", route.name);
+            let failure = Failure::new(Code::InvalidArgument, sentence);
+            return Err(failure.reason("key_missing").field("key"));
+        }
+    };
+    Ok(Some(Once {
+        caller: caller.peer.clone(),
+        method: route.name.clone(),
+        key,
+        params: Sha256::digest(request.params.bytes()).into(),
+    }))
+}
+
+fn too_large(sentence: String) -> Failure {
+    Failure::new(Code::ResourceExhausted, sentence).reason("message_too_large").retry(Retry::Never)
+}
+
+fn too_late() -> Failure {
+    Failure::new(Code::DeadlineExceeded, "the time was up before there was an answer")
+}
+
+fn gone() -> Failure {
+    Failure::new(Code::Cancelled, "the caller gave up")
+}
+
+fn stopping() -> Failure {
+    Failure::new(Code::Unavailable, "the node is stopping").reason("going_away")
+}
+
+/// The enabled method that is written most like the one asked for, if it is much alike.
+fn nearest<'a>(
+    asked: &str,
+    methods: impl Iterator<Item = &'a MethodName>,
+) -> Option<&'a MethodName> {
+    methods
+        .map(|name| (strsim::jaro_winkler(asked, name.as_str()), name))
+        .filter(|(likeness, _)| *likeness > 0.85)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b))
+        .map(|(_, name)| name)
+}

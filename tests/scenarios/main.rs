@@ -1,0 +1,17 @@
+//! What a network of bothways nodes does, one sentence per scenario.
+
+#![allow(clippy::unwrap_used, reason = "a scenario that cannot go on has failed")]
+
+mod bad_certificates;
+mod bad_greetings;
+mod bad_requests;
+mod both_ways;
+mod bounds;
+mod deadlines;
+mod dialing;
+mod keys;
+mod people;
+mod roles;
+mod sessions;
+mod stopping;
+mod support;

@@ -1,0 +1,86 @@
+//! What several scenarios begin with.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bothways::protocol::{Failure, Method, Reply};
+use bothways::{Node, RequestError};
+use bothways_tests::{Echo, Lab, Network, Slow, soon, until_session};
+use tokio::task::JoinHandle;
+
+/// Asks a peer, and waits for what comes of it.
+pub(crate) async fn ask<M: Method>(
+    node: &Node,
+    peer: &str,
+    params: M,
+) -> Result<M::Result, RequestError> {
+    soon("an answer", node.peer(peer).request(params)).await
+}
+
+/// Asks a peer to echo.
+pub(crate) async fn echo(node: &Node, peer: &str) -> Result<String, RequestError> {
+    ask(node, peer, Echo { text: format!("to {peer}") }).await
+}
+
+/// Begins a request that takes until the lab releases it.
+pub(crate) fn begin_slow(node: &Node, peer: &str) -> JoinHandle<Result<String, RequestError>> {
+    let peer = node.peer(peer);
+    tokio::spawn(async move { peer.request(Slow {}).await })
+}
+
+/// The failure that a reply holds.
+pub(crate) fn failure(reply: Reply) -> Failure {
+    match reply {
+        Reply::Error(failure) => failure,
+        other => panic!("an error was due: {other:?}"),
+    }
+}
+
+/// What tells the failure apart: its code and its reason.
+pub(crate) fn told(failure: &Failure) -> (&'static str, Option<&str>) {
+    (failure.code.as_str(), failure.text("reason"))
+}
+
+/// A hub, and a good peer that has a request in flight while somebody behaves badly.
+pub(crate) struct Beset {
+    pub(crate) network: Network,
+    pub(crate) hub: Node,
+    pub(crate) lab: Arc<Lab>,
+    friend: Node,
+    in_flight: JoinHandle<Result<String, RequestError>>,
+}
+
+impl Beset {
+    pub(crate) async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    pub(crate) async fn with(limits: impl FnOnce(&mut bothways::config::Limits)) -> Self {
+        let (network, lab) = (Network::new(), Lab::new());
+        let hub = network.node("hub").listening().limits(limits).answering(lab.routes());
+        let hub = hub.start().await;
+        let friend = network.node("friend").dialing(&hub).start().await;
+        until_session(&friend, "hub").await;
+        assert_eq!(echo(&friend, "hub").await.unwrap(), "to hub");
+        let in_flight = begin_slow(&friend, "hub");
+        lab.until("the friend's request", |seen| seen.started == 1).await;
+        Self { network, hub, lab, friend, in_flight }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.hub.listening().next().unwrap()
+    }
+
+    /// The good peer was served throughout: what it had in flight is answered, on the same
+    /// session as before, and so is what it asks now.
+    pub(crate) async fn stands(self) {
+        let dropped = self.lab.seen().dropped;
+        self.lab.release(1);
+        assert_eq!(soon("the answer", self.in_flight).await.unwrap().unwrap(), "at last");
+        assert_eq!(self.lab.seen().dropped, dropped);
+        assert_eq!(echo(&self.friend, "hub").await.unwrap(), "to hub");
+        assert_eq!(self.friend.sessions()[0].requests_out, 3, "on one session");
+        let newcomer = self.network.node("newcomer").dialing(&self.hub).start().await;
+        assert_eq!(echo(&newcomer, "hub").await.unwrap(), "to hub");
+    }
+}
