@@ -13,7 +13,7 @@ use bothways_certs::{Authority, DEFAULT_IDENTITY_LIFE};
 use bothways_protocol::NodeName;
 use futures_util::future::{join_all, select_all};
 use jiff::Timestamp;
-use rustix::process::{Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::super::contexts::{Folders, Registered};
@@ -251,11 +251,11 @@ pub(super) async fn end_leftovers(state: &State) {
     const PATIENCE: Duration = Duration::from_secs(12);
     let deadline = Instant::now() + PATIENCE;
     for node in &state.nodes {
-        while let Ok(stream) = UnixStream::connect(&node.control) {
+        // Who listens there is the process that was started for it: the folder is ours alone.
+        while UnixStream::connect(&node.control).is_ok() {
             if Instant::now() > deadline {
-                // The system says who listens there.
-                let listener = rustix::net::sockopt::socket_peercred(&stream);
-                let _ = listener.map(|process| kill_process(process.pid, Signal::KILL));
+                let pid = Pid::from_raw(node.pid.cast_signed());
+                let _ = pid.map(|pid| kill_process(pid, Signal::KILL));
             }
             sleep(ASK_EVERY).await;
         }
