@@ -7,6 +7,7 @@ mod bad_greetings;
 mod bad_requests;
 mod both_ways;
 mod bounds;
+mod command_line;
 mod deadlines;
 mod dialing;
 mod keys;

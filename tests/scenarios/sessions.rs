@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bothways::protocol::{
-    Code, Control, Encoded, Failure, Farewell, GoingAway, Greeting, Outgoing, Reply, Role,
+    CloseCode, Code, Control, Encoded, Failure, Farewell, GoingAway, Greeting, Outgoing, Reply,
+    Role,
 };
 use bothways::{Node, Stopped};
 use bothways_tests::{
@@ -79,7 +80,7 @@ async fn a_peer_that_restarted_wins_over_its_own_stale_connection() {
     .await;
     assert_eq!(echo(&hub, "ann").await.unwrap(), "to ann");
     until(&hub, "the stale one gone", |sessions| sessions.len() == 1).await;
-    drop(before);
+    assert_eq!(before.closed().await.0, Some(CloseCode::Replaced));
 }
 
 #[tokio::test]
