@@ -80,7 +80,7 @@ async fn a_peer_that_restarted_wins_over_its_own_stale_connection() {
     .await;
     assert_eq!(echo(&hub, "ann").await.unwrap(), "to ann");
     until(&hub, "the stale one gone", |sessions| sessions.len() == 1).await;
-    assert_eq!(before.closed().await.0, Some(CloseCode::Replaced));
+    assert_eq!(before.closed().await.0, Some(CloseCode::Bye));
 }
 
 #[tokio::test]

@@ -137,6 +137,11 @@ impl Folders {
         }
     }
 
+    /// The folder for what is there only while something runs.
+    pub(crate) fn runtime(&self) -> &Path {
+        self.running.parent().unwrap_or(&self.running)
+    }
+
     /// All contexts, the running ones first; of two with one name, the running one.
     pub(crate) fn all(&self) -> Result<Vec<Context>> {
         let mut all = list(&self.running, Kind::Running)?;
@@ -176,7 +181,6 @@ impl Folders {
 
     /// Lets a running network be found under this name, with the settings in `text`, until what
     /// this returns is dropped.
-    #[expect(dead_code, reason = "for `dev up`, which registers the network that it runs")]
     pub(crate) fn register(&self, name: &NetworkName, text: &str) -> Result<Registered> {
         // Looking at the folder removes what nobody holds any more.
         list(&self.running, Kind::Running)?;

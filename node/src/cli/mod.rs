@@ -11,6 +11,7 @@ mod completions;
 mod config;
 mod context;
 mod contexts;
+mod dev;
 mod exit;
 mod json;
 mod man;
@@ -120,6 +121,7 @@ enum Command {
     Config(config::Config),
     Context(context::ContextArgs),
     Cert(cert::Cert),
+    Dev(dev::Dev),
     Trace(trace::Trace),
     Completions(completions::Completions),
     Man(man::Man),
@@ -136,6 +138,7 @@ impl Command {
             Self::Config(command) => command.run(globals),
             Self::Context(command) => command.run(globals),
             Self::Cert(command) => command.run(globals),
+            Self::Dev(command) => command.run(globals),
             Self::Trace(command) => command.run(globals),
             Self::Completions(command) => command.run(globals),
             Self::Man(command) => command.run(globals),

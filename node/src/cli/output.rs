@@ -71,6 +71,11 @@ impl Out {
         self.format == Format::Json
     }
 
+    /// Whether colour is wanted.
+    pub(crate) fn is_styled(self) -> bool {
+        self.styled
+    }
+
     /// Shows a list: a table with headings, or one JSON value each.
     pub(crate) fn list<R: Row>(self, rows: &[R]) -> Result {
         match self.format {

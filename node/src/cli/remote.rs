@@ -16,6 +16,7 @@ use bothways_protocol::{
 use ciborium::Value;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::dev::Supervised;
 use super::json::text;
 use super::{Advise, Exit, Globals, Result, Trouble};
 
@@ -104,7 +105,7 @@ pub(super) async fn sessions(control: &Path) -> Result<Vec<SessionStatus>> {
 
 /// Runs a node until it is told to stop (SIGTERM, Ctrl-C), then drains it; told once more, it ends
 /// at once.
-pub(super) async fn serve(plan: Plan) -> Result {
+pub(super) async fn serve(plan: Plan, supervised: Option<Supervised>) -> Result {
     let mut stop = Signals::new()?;
     let services = Services::open(&plan)?;
     let control = plan.control().map(ToOwned::to_owned);
@@ -113,12 +114,10 @@ pub(super) async fn serve(plan: Plan) -> Result {
     let listening: Vec<_> = node.listening().map(|address| address.to_string()).collect();
     tracing::info!(node = %node.name(), role = %node.role(), listening = listening.join(","), "started");
 
-    let signal = match &control {
-        Some(control) => tokio::select! {
-            signal = stop.next() => signal,
-            () = control.serve(&node) => "the control socket's end",
-        },
-        None => stop.next().await,
+    let signal = tokio::select! {
+        signal = stop.next() => signal,
+        () = answer_askers(control.as_ref(), &node) => "the control socket's end",
+        () = supervise(supervised, &node) => "the supervisor's end",
     };
     tracing::info!(signal, "stopping");
     tokio::select! {
@@ -129,6 +128,20 @@ pub(super) async fn serve(plan: Plan) -> Result {
     }
     services.close().await?;
     Ok(())
+}
+
+async fn answer_askers(control: Option<&Control>, node: &Node) {
+    match control {
+        Some(control) => control.serve(node).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn supervise(supervised: Option<Supervised>, node: &Node) {
+    match supervised {
+        Some(supervised) => supervised.run(node).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// The signals that ask a node to stop.

@@ -4,6 +4,7 @@ use bothways::logs::Logs;
 use clap::Args;
 
 use super::config::worries;
+use super::dev::SupervisedArgs;
 use super::settings::{SettingsArgs, tell_settings};
 use super::{Advise, Exit, Globals, Result, remote};
 
@@ -23,6 +24,8 @@ SIGTERM and Ctrl-C drain the node; a second one ends it at once.";
 pub(super) struct Run {
     #[command(flatten)]
     settings: SettingsArgs,
+    #[command(flatten)]
+    supervised: SupervisedArgs,
 }
 
 impl Run {
@@ -37,7 +40,8 @@ impl Run {
         for worry in settings.warnings().iter().chain(&worries(&plan)) {
             tracing::warn!("{worry}");
         }
+        let supervised = self.supervised.start()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(remote::serve(plan))
+        runtime.block_on(remote::serve(plan, supervised))
     }
 }

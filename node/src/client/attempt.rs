@@ -8,7 +8,7 @@ use tokio::time::timeout_at;
 use super::RequestError;
 use super::outbound::Outbound;
 use super::peer::Ask;
-use crate::exchange::{Direction, MethodText, Outcome, Record, emit};
+use crate::exchange::{Direction, MethodText, Outcome, Record, emit, is_wanted};
 use crate::session::{Cause, RequestStream, Session};
 use crate::transport::ReadError;
 
@@ -137,6 +137,9 @@ impl<'a> Attempt<'a> {
 
 impl Drop for Attempt<'_> {
     fn drop(&mut self) {
+        if !is_wanted() {
+            return;
+        }
         let duration_us = self.began.elapsed().as_micros().try_into().unwrap_or(u64::MAX);
         let deadline = self.ask.deadline.saturating_duration_since(self.began);
         emit(&Record {

@@ -259,10 +259,12 @@ impl Asking {
 
     /// The session with a peer: the one there is, or the one that a dial leads to.
     async fn session(&self, name: &NodeName) -> Result<Session, RequestError> {
-        let mut changes = self.outbound.table.changes();
         if let Some(session) = self.outbound.table.find(name) {
             return Ok(session);
         }
+        let mut changes = self.outbound.table.changes();
+        // One that came in between is a change as well.
+        changes.mark_changed();
         let Some(mut failed) = self.outbound.dialers.want(name) else {
             // A client that is connected does not answer, and says so.
             let client = self.outbound.table.find_client(name);

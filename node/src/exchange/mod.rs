@@ -12,4 +12,5 @@ mod record;
 
 pub use log::{BrokenLine, Fault, LINE_MAX_BYTES, Log};
 pub use merge::{Clock, Ends, Event, Exchange, Exchanges, Filter, Gap, Step, Times, Tree, merge};
+pub(crate) use record::is_wanted;
 pub use record::{Direction, DirectionError, MESSAGE, MethodText, Outcome, Record, TARGET, emit};

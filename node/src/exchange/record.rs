@@ -73,6 +73,11 @@ impl Record {
     }
 }
 
+/// Whether anybody takes records: where nobody does, none need be made.
+pub(crate) fn is_wanted() -> bool {
+    tracing::enabled!(target: TARGET, tracing::Level::INFO)
+}
+
 /// Writes the one line that a request leaves at this end: an event of target [`TARGET`] at level
 /// `info`. Where that level is off, no field is looked at.
 pub fn emit(record: &Record) {

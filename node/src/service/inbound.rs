@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::rules::{Caller, Inbound};
-use crate::exchange::{Direction, MethodText, Outcome, Record, emit};
+use crate::exchange::{Direction, MethodText, Outcome, Record, emit, is_wanted};
 use crate::session::{Arrival, Dispatch};
 use crate::transport::{MessageReader, ReadError};
 
@@ -38,8 +38,9 @@ impl Dispatch for Inbound {
             session: Some(arrival.session.clone()),
         };
         let cancelled = CancellationToken::new();
-        let deciding = self.decide(caller, &request, bytes, cancelled.clone());
-        let stopped = arrival.writer.stopped();
+        let deciding = self.decide(caller, &request, bytes, &cancelled);
+        // Asked for only where the handler does not answer at once.
+        let stopped = async { arrival.writer.stopped().await };
         let answer = watched(deciding, stopped, &cancelled).await;
         let (reply, code) = match answer {
             Ok(result) => (Reply::Result(result), Outcome::Ok),
@@ -84,6 +85,9 @@ impl Inbound {
     }
 
     fn record(&self, arrival: &Arrival, began: Instant, request: &Request, code: Outcome) {
+        if !is_wanted() {
+            return;
+        }
         let duration = began.elapsed();
         emit(&Record {
             node: self.outbound.name.clone(),

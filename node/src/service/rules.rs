@@ -68,7 +68,7 @@ impl Inbound {
         caller: Caller,
         request: &Request,
         request_bytes: usize,
-        cancelled: CancellationToken,
+        cancelled: &CancellationToken,
     ) -> Result<Encoded, Failure> {
         let deadline = Instant::now() + self.allowed(request.deadline);
         self.check_role(&caller)?;
@@ -147,7 +147,7 @@ impl Inbound {
         context: Context,
         params: Encoded,
         deadline: Instant,
-        cancelled: CancellationToken,
+        cancelled: &CancellationToken,
     ) -> Result<Encoded, Failure> {
         let answering = contained(route, context, params);
         tokio::select! {
@@ -164,7 +164,7 @@ impl Inbound {
         context: Context,
         params: Encoded,
         deadline: Instant,
-        cancelled: CancellationToken,
+        cancelled: &CancellationToken,
     ) -> Result<Encoded, Failure> {
         let route = route.clone();
         let writing = self.writes.spawn(async move { contained(&route, context, params).await });
@@ -185,7 +185,7 @@ impl Ourselves for Inbound {
         let Outbound { name, role, .. } = &*self.outbound;
         let caller = Caller { peer: name.clone(), role: *role, session: None };
         let bytes = request.params.bytes().len();
-        self.decide(caller, request, bytes, CancellationToken::new()).boxed()
+        async move { self.decide(caller, request, bytes, &CancellationToken::new()).await }.boxed()
     }
 }
 

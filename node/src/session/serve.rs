@@ -8,7 +8,8 @@ use std::time::Duration;
 use bothways_protocol::{
     Bye, CloseCode, Code, Control, Failure, Farewell, GoingAway, Outgoing, Reply, ResetCode,
 };
-use quinn::{ConnectionError, RecvStream, SendStream};
+use futures_util::FutureExt;
+use quinn::{Connection, ConnectionError, RecvStream, SendStream};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::{JoinError, JoinSet, yield_now};
 use tokio::time::{Instant, sleep_until};
@@ -21,6 +22,9 @@ use crate::visible::visible;
 
 /// How long a peer may take to close the connection after our bye.
 const BYE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Streams that are begun before anything else of the session is looked at.
+const STREAMS_A_TURN: usize = 64;
 
 /// One request stream of a peer.
 #[derive(Debug)]
@@ -114,6 +118,9 @@ struct Serving<D> {
     heard_bye: bool,
 }
 
+/// A stream that the peer opened, or the end of the connection.
+type Opened = Result<(SendStream, RecvStream), ConnectionError>;
+
 /// Whether the session goes on.
 enum Next {
     Go,
@@ -122,20 +129,24 @@ enum Next {
 
 impl<D: Dispatch> Serving<D> {
     async fn run(&mut self, table: &Table) -> String {
+        let connection = self.session.inner.connection.clone();
         loop {
+            // Whatever has ended meanwhile: one by one they would cost a turn each.
+            while let Some(ended) = self.requests.try_join_next() {
+                self.note_ended(ended);
+            }
             if let Next::End(why) = self.say_what_is_due(table) {
                 return why;
             }
-            let connection = self.session.inner.connection.clone();
             let over = self.time_is_over();
             let next = tokio::select! {
                 biased;
                 heard = self.reader.next(), if !self.heard_bye => self.hear(heard),
                 Some(ended) = self.requests.join_next() => self.note_ended(ended),
-                opened = connection.accept_bi() => self.begin(opened),
+                opened = connection.accept_bi() => self.begin_all(&connection, opened),
                 _ = self.stage.changed() => Next::Go,
                 () = self.session.inner.due.notified() => Next::Go,
-                () = sleep_until(over.unwrap_or_else(Instant::now)), if over.is_some() =>
+                () = reached(over), if over.is_some() =>
                     self.end(self.close_code(), "the time to leave is over"),
             };
             if let Next::End(why) = next {
@@ -159,7 +170,7 @@ impl<D: Dispatch> Serving<D> {
         }
         let asking = self.session.asking();
         if self.heard_bye && asking == 0 {
-            return self.end(self.close_code(), "bye");
+            return self.end(CloseCode::Bye, "bye");
         }
         let leaving = *self.session.leaving();
         if let Some(why) = leaving {
@@ -183,10 +194,11 @@ impl<D: Dispatch> Serving<D> {
         bye.or_else(|| self.away.map(|(_, since)| since + self.drain))
     }
 
+    /// How a session is closed whose time is over: with nothing left to say, or before that.
     fn close_code(&self) -> CloseCode {
         match self.away {
-            Some((Farewell::Replaced, _)) => CloseCode::Replaced,
-            Some((Farewell::Stopping, _)) => CloseCode::Stopping,
+            Some((Farewell::Replaced, _)) if self.said_bye.is_none() => CloseCode::Replaced,
+            Some((Farewell::Stopping, _)) if self.said_bye.is_none() => CloseCode::Stopping,
             _ => CloseCode::Bye,
         }
     }
@@ -232,7 +244,21 @@ impl<D: Dispatch> Serving<D> {
         Next::Go
     }
 
-    fn begin(&mut self, opened: Result<(SendStream, RecvStream), ConnectionError>) -> Next {
+    /// Begins the request on a stream, and those on the streams that are there as well: most
+    /// often one datagram opens many.
+    fn begin_all(&mut self, connection: &Connection, first: Opened) -> Next {
+        let mut next = self.begin(first);
+        for _ in 1..STREAMS_A_TURN {
+            if let Next::End(_) = next {
+                break;
+            }
+            let Some(opened) = connection.accept_bi().now_or_never() else { break };
+            next = self.begin(opened);
+        }
+        next
+    }
+
+    fn begin(&mut self, opened: Opened) -> Next {
         let (send, recv) = match opened {
             Ok(streams) => streams,
             Err(error) => return self.lost(&error),
@@ -246,7 +272,8 @@ impl<D: Dispatch> Serving<D> {
         } else {
             self.last_begun = self.last_begun.max(Some(writer.index()));
             let arrival = Arrival { session: self.session.clone(), writer, reader };
-            self.requests.spawn(answer(self.dispatch.clone(), arrival, self.places.clone()));
+            let answering = answer(self.dispatch.clone(), arrival, self.places.clone());
+            self.requests.spawn(Box::pin(answering));
         }
         Next::Go
     }
@@ -264,6 +291,14 @@ impl<D: Dispatch> Serving<D> {
     fn end(&self, code: CloseCode, reason: &str) -> Next {
         self.session.close(code, reason);
         Next::End(reason.to_owned())
+    }
+}
+
+/// Waits for a time; for ever where there is none.
+async fn reached(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => pending().await,
     }
 }
 

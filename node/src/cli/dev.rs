@@ -1,0 +1,63 @@
+//! `bothways dev`: several nodes on this machine, to look at.
+
+mod announce;
+mod audit;
+mod child;
+mod choose;
+mod detach;
+mod down;
+mod follow;
+mod ground;
+mod line;
+mod logs;
+mod merge;
+mod paint;
+mod ps;
+mod script;
+mod signals;
+mod state;
+mod supervisor;
+mod tail;
+mod topology;
+mod up;
+
+use clap::{Args, Subcommand};
+
+use super::{Globals, Result};
+
+pub(super) use script::{Supervised, SupervisedArgs};
+
+const EXAMPLES: &str = "\
+Examples:
+  bothways dev up                                  a server, two peers and a client that talk
+  bothways dev up -f topology.toml --detach        nodes of your own, in the background
+  bothways call hub people.list                    in another terminal, while they run
+  bothways dev logs -f
+  bothways dev down";
+
+/// Run several nodes on this machine, and see who asks whom for what
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Dev {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Up(up::Up),
+    Ps(ps::Ps),
+    Logs(logs::Logs),
+    Down(down::Down),
+}
+
+impl Dev {
+    pub(super) fn run(self, globals: &Globals) -> Result {
+        match self.command {
+            Command::Up(command) => command.run(globals),
+            Command::Ps(command) => command.run(globals),
+            Command::Logs(command) => command.run(globals),
+            Command::Down(command) => command.run(globals),
+        }
+    }
+}

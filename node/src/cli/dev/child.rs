@@ -1,0 +1,199 @@
+//! One node as a child process: its files, its start, its end.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use anyhow::Context;
+use bothways::control::{self, Status};
+use bothways_certs::Identity;
+use bothways_protocol::NodeName;
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::io::AsyncWriteExt;
+use tokio::process::{ChildStdin, Command};
+use tokio::time::{sleep, timeout};
+
+use super::super::{Exit, Result, Trouble};
+use super::ground::{Ground, SPACE};
+use super::script::GO;
+use super::tail::last_lines;
+use super::topology::NodeSpec;
+
+/// How long a node may take until it answers on its control socket.
+const START_TIMEOUT: Duration = Duration::from_secs(20);
+/// How often it is asked.
+const ASK_EVERY: Duration = Duration::from_millis(20);
+/// How many last lines of a node that died are shown.
+const LAST_LINES: usize = 5;
+
+/// A node in a process of its own. Dropped, it is killed.
+#[derive(Debug)]
+pub(super) struct Child {
+    pub(super) name: NodeName,
+    pub(super) pid: u32,
+    pub(super) control: PathBuf,
+    log: PathBuf,
+    process: tokio::process::Child,
+    /// The node stops when this closes, whatever becomes of the supervisor.
+    leash: ChildStdin,
+    pub(super) ended: Option<ExitStatus>,
+}
+
+impl Child {
+    /// Starts a node that listens on any free port, and dials these addresses.
+    pub(super) fn spawn(
+        ground: &Ground,
+        name: &NodeName,
+        spec: &NodeSpec,
+        addresses: &BTreeMap<NodeName, String>,
+    ) -> Result<Self> {
+        let home = ground.node(name);
+        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&home);
+        made.with_context(|| format!("cannot make {}", home.display()))?;
+        let (config, script) = (home.join("node.toml"), home.join("calls.json"));
+        write(&config, &configuration(ground, name, spec, addresses)?)?;
+        write(&script, &serde_json::to_string(&spec.calls)?)?;
+        let log = ground.log(name);
+        let opened = File::options().append(true).create(true).open(&log);
+        let opened = opened.with_context(|| format!("cannot open {}", log.display()))?;
+
+        let mut command = Command::new(std::env::current_exe().context("this program's path")?);
+        command.args(["run", "--log-format", "json", "--config"]).arg(&config);
+        command.arg("--script").arg(&script).current_dir(&home).kill_on_drop(true);
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(opened);
+        // Ctrl-C at the terminal is the supervisor's: it stops the nodes in order.
+        command.process_group(0);
+        let settings = std::env::vars_os().map(|(name, _)| name);
+        for name in settings.filter(|name| name.to_string_lossy().starts_with("BOTHWAYS_")) {
+            command.env_remove(name);
+        }
+        let mut process = command.spawn().with_context(|| format!("cannot start {name}"))?;
+        let pid = process.id().context("a process has an id")?;
+        let leash = process.stdin.take().context("the pipe asked for above")?;
+        let control = home.join(SOCKET);
+        Ok(Self { name: name.clone(), pid, control, log, process, leash, ended: None })
+    }
+
+    /// Waits until the node answers.
+    pub(super) async fn until_up(&mut self) -> Result<Status> {
+        let asking = async {
+            loop {
+                tokio::select! {
+                    biased;
+                    ended = self.process.wait() => return Err(ended),
+                    () = sleep(ASK_EVERY) => if let Ok(status) = control::status(&self.control).await {
+                        return Ok(status);
+                    },
+                }
+            }
+        };
+        let (name, why) = match timeout(START_TIMEOUT, asking).await {
+            Ok(Ok(status)) => return Ok(status),
+            Ok(Err(ended)) => {
+                let ended = ended.with_context(|| format!("cannot wait for {}", self.name))?;
+                self.ended = Some(ended);
+                (&self.name, told(ended))
+            }
+            Err(_) => (&self.name, format!("no sign of life in {} s", START_TIMEOUT.as_secs())),
+        };
+        let trouble = Trouble::new(Exit::Failed, format!("{name} did not start: {why}"));
+        match self.last_lines() {
+            last if last.is_empty() => Err(trouble.with_hint(SPACE)),
+            last => Err(trouble.details(last)),
+        }
+    }
+
+    /// Lets the node's script begin.
+    pub(super) async fn go(&mut self) {
+        // A node that is gone is told of by its end.
+        let _ = self.leash.write_all(GO).await;
+    }
+
+    /// Waits until the process ends; cancelling the wait loses nothing.
+    pub(super) async fn wait(&mut self) -> io::Result<ExitStatus> {
+        let ended = self.process.wait().await?;
+        self.ended = Some(ended);
+        Ok(ended)
+    }
+
+    pub(super) fn runs(&self) -> bool {
+        self.ended.is_none()
+    }
+
+    /// Sends a signal, if the process runs.
+    pub(super) fn signal(&self, signal: Signal) {
+        let pid = self.process.id().and_then(|pid| Pid::from_raw(pid.cast_signed()));
+        if let Some(pid) = pid {
+            // It is not waited for yet, so the id is still its own, and it may have ended.
+            let _ = kill_process(pid, signal);
+        }
+    }
+
+    /// The last lines that it wrote.
+    pub(super) fn last_lines(&self) -> Vec<String> {
+        last_lines(&self.log, LAST_LINES)
+    }
+}
+
+/// How a process ended.
+pub(super) fn told(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit code {code}"),
+        (None, Some(9)) => "killed by signal 9 (SIGKILL)".to_owned(),
+        (None, Some(signal)) => format!("killed by signal {signal}"),
+        (None, None) => status.to_string(),
+    }
+}
+
+const SOCKET: &str = "control.sock";
+
+/// The node's configuration, as a person would write it.
+fn configuration(
+    ground: &Ground,
+    name: &NodeName,
+    spec: &NodeSpec,
+    addresses: &BTreeMap<NodeName, String>,
+) -> Result<String> {
+    let home = ground.node(name);
+    let listen = if spec.listens { "[\"127.0.0.1:0\"]" } else { "[]" };
+    let mut text = format!("name = \"{name}\"\nrole = \"{}\"\nlisten = {listen}\n", spec.role);
+    writeln!(text, "control = {}", quoted(&home.join(SOCKET))?)?;
+    if spec.role.answers() {
+        writeln!(text, "data = {}", quoted(&home.join("data"))?)?;
+    }
+    if let Some(services) = &spec.services {
+        writeln!(text, "services = {}", toml::Value::from(services.clone()))?;
+    }
+    text += &identity(ground, name)?;
+    for peer in &spec.dials {
+        let address = addresses.get(peer).with_context(|| format!("{peer} has no address"))?;
+        writeln!(text, "\n[peers.{peer}]\naddress = \"{address}\"")?;
+    }
+    Ok(text)
+}
+
+/// The part of a configuration that says who somebody is in this network.
+pub(super) fn identity(ground: &Ground, name: &NodeName) -> Result<String> {
+    let (certificate, key) = Identity::paths(&ground.certs(), name);
+    Ok(format!(
+        "\n[identity]\ncertificate = {}\nkey = {}\nauthority = {}\n",
+        quoted(&certificate)?,
+        quoted(&key)?,
+        quoted(&ground.certs().join("authority.pem"))?
+    ))
+}
+
+fn quoted(path: &Path) -> Result<String> {
+    let what = || Trouble::new(Exit::Failed, format!("{} is no UTF-8 path", path.display()));
+    Ok(toml::Value::from(path.to_str().ok_or_else(what)?).to_string())
+}
+
+fn write(path: &Path, text: &str) -> Result {
+    Ok(fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?)
+}

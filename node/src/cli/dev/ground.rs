@@ -1,0 +1,230 @@
+//! Where a network's files are: a folder of its own for as long as it runs, and beside it a lock
+//! that tells one that runs from what a killed one left behind.
+
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use bothways_protocol::{NetworkName, NodeName};
+
+use super::super::contexts::Folders;
+use super::super::{Advise, Exit, Result, Trouble};
+use super::state::State;
+
+/// How often a lock is asked for that its owner removes at the same moment.
+const LOCK_TRIES: u32 = 16;
+
+/// The places of one network, whether or not it runs.
+#[derive(Debug, Clone)]
+pub(super) struct Ground {
+    pub(super) name: NetworkName,
+    folder: PathBuf,
+    lock: PathBuf,
+}
+
+/// The lock of a network: whoever holds it runs the network, and owns its folder.
+#[derive(Debug)]
+pub(super) struct Held {
+    ground: Ground,
+    _lock: File,
+}
+
+impl Ground {
+    pub(super) fn of(name: &NetworkName, folders: &Folders) -> Self {
+        let dev = folders.runtime().join("dev");
+        let (folder, lock) = (dev.join(name.as_str()), dev.join(format!("{name}.lock")));
+        Self { name: name.clone(), folder, lock }
+    }
+
+    /// Every network of which there is something, by name.
+    pub(super) fn all(folders: &Folders) -> Result<Vec<Self>> {
+        let dev = folders.runtime().join("dev");
+        let entries = match fs::read_dir(&dev) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.with_context(|| format!("cannot read {}", dev.display()))?,
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            let path = entry?.path();
+            let name = path.file_stem().and_then(|name| name.to_str());
+            names.extend(name.and_then(|name| name.parse::<NetworkName>().ok()));
+        }
+        names.sort();
+        names.dedup();
+        Ok(names.iter().map(|name| Self::of(name, folders)).collect())
+    }
+
+    pub(super) fn certs(&self) -> PathBuf {
+        self.folder.join("certs")
+    }
+
+    pub(super) fn logs(&self) -> PathBuf {
+        self.folder.join("logs")
+    }
+
+    pub(super) fn log(&self, node: &NodeName) -> PathBuf {
+        self.logs().join(format!("{node}.log"))
+    }
+
+    /// What the supervisor has to say.
+    pub(super) fn supervisor_log(&self) -> PathBuf {
+        self.folder.join("supervisor.log")
+    }
+
+    pub(super) fn state_file(&self) -> PathBuf {
+        self.folder.join("network.json")
+    }
+
+    /// The folder of one node: its configuration, its script, its control socket and its data.
+    pub(super) fn node(&self, node: &NodeName) -> PathBuf {
+        self.folder.join("nodes").join(node.as_str())
+    }
+
+    /// The state, if the network runs.
+    pub(super) fn running(&self) -> Result<Option<State>> {
+        if !self.is_held() {
+            return Ok(None);
+        }
+        match State::read(&self.state_file()) {
+            Err(_) if !self.state_file().exists() => Ok(Some(self.without_nodes())),
+            state => Ok(Some(state?)),
+        }
+    }
+
+    /// A network that has only begun to start, or has nearly ended.
+    fn without_nodes(&self) -> State {
+        let name = self.name.to_string();
+        State { name, supervisor: 0, ready: false, nodes: Vec::new() }
+    }
+
+    /// Whether there is anything of this network.
+    pub(super) fn is_there(&self) -> bool {
+        self.folder.exists() || self.lock.exists()
+    }
+
+    /// Whether some process runs this network.
+    pub(super) fn is_held(&self) -> bool {
+        File::open(&self.lock)
+            .is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    }
+
+    /// Takes the lock, unless the network runs.
+    pub(super) fn try_hold(&self) -> Result<Option<Held>> {
+        let shown = self.lock.display();
+        let dev = self.lock.parent().unwrap_or(Path::new("."));
+        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(dev);
+        made.with_context(|| format!("cannot make {}", dev.display())).hint(SPACE)?;
+        for _ in 0..LOCK_TRIES {
+            let mut options = File::options();
+            options.write(true).create(true).truncate(false).mode(0o600);
+            let lock = options.open(&self.lock).with_context(|| format!("cannot make {shown}"));
+            let lock = lock.hint(SPACE)?;
+            match lock.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Ok(None),
+                Err(TryLockError::Error(error)) => {
+                    return Err(error).context(format!("cannot lock {shown}"))?;
+                }
+            }
+            // Its last owner may have removed it between the two.
+            let ours = lock.metadata().context("the lock")?.ino();
+            if fs::metadata(&self.lock).is_ok_and(|there| there.ino() == ours) {
+                return Ok(Some(Held { ground: self.clone(), _lock: lock }));
+            }
+        }
+        Err(Trouble::new(Exit::Failed, format!("{shown} changes all the time: try again")))
+    }
+}
+
+/// What helps where nothing can be written.
+pub(super) const SPACE: &str =
+    "set XDG_RUNTIME_DIR, or TMPDIR, to a folder of yours with space left";
+
+impl Held {
+    /// Makes the folder, empty. What a killed network left there is removed.
+    pub(super) fn clear(&self) -> Result {
+        self.remove_folder().exit(Exit::Failed)?;
+        for folder in [self.ground.folder.clone(), self.ground.logs()] {
+            let made = fs::DirBuilder::new().mode(0o700).create(&folder);
+            made.with_context(|| format!("cannot make {}", folder.display())).hint(SPACE)?;
+        }
+        Ok(())
+    }
+
+    /// What a killed network left behind, if it did.
+    pub(super) fn leftovers(&self) -> Option<State> {
+        self.ground.folder.exists().then(|| {
+            State::read(&self.ground.state_file()).unwrap_or_else(|_| self.ground.without_nodes())
+        })
+    }
+
+    fn remove_folder(&self) -> anyhow::Result<()> {
+        match fs::remove_dir_all(&self.ground.folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => {
+                removed.with_context(|| format!("cannot remove {}", self.ground.folder.display()))
+            }
+        }
+    }
+
+    /// Removes the folder, and the lock with it: nothing is left.
+    pub(super) fn remove(self) -> Result {
+        self.remove_folder()?;
+        self.remove_lock();
+        Ok(())
+    }
+
+    fn remove_lock(&self) {
+        // While it is held, nobody else runs this network; a lock that stays says nothing.
+        let _ = fs::remove_file(&self.ground.lock);
+        if let Some(dev) = self.ground.lock.parent() {
+            // Only the last network's folder is empty.
+            let _ = fs::remove_dir(dev);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ground(folder: &Path) -> Ground {
+        Ground {
+            name: "x".parse().unwrap(),
+            folder: folder.join("dev/x"),
+            lock: folder.join("dev/x.lock"),
+        }
+    }
+
+    #[test]
+    fn one_process_at_a_time_runs_a_network() {
+        let folder = tempfile::tempdir().unwrap();
+        let ground = ground(folder.path());
+        assert!(!ground.is_held());
+        let held = ground.try_hold().unwrap().unwrap();
+        assert!(ground.is_held() && ground.try_hold().unwrap().is_none());
+        held.clear().unwrap();
+        assert!(ground.logs().is_dir());
+        held.remove().unwrap();
+        assert!(!folder.path().join("dev").exists());
+        assert!(ground.running().unwrap().is_none());
+        assert!(!folder.path().join("dev").exists(), "to look leaves nothing behind");
+    }
+
+    #[test]
+    fn what_a_killed_network_left_is_known_and_cleared() {
+        let folder = tempfile::tempdir().unwrap();
+        let ground = ground(folder.path());
+        let held = ground.try_hold().unwrap().unwrap();
+        held.clear().unwrap();
+        fs::write(ground.logs().join("old.log"), "old").unwrap();
+        drop(held);
+        assert!(ground.running().unwrap().is_none());
+        let held = ground.try_hold().unwrap().unwrap();
+        assert!(held.leftovers().is_some());
+        held.clear().unwrap();
+        assert_eq!(fs::read_dir(ground.logs()).unwrap().count(), 0);
+    }
+}

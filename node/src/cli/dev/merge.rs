@@ -1,0 +1,391 @@
+//! Many logs → one: the two ends of a request become one line. Pure: lines in, lines out.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use bothways::exchange::{Direction, Record};
+use bothways_protocol::NodeName;
+use serde::Serialize;
+
+use super::line::{Entry, Event, Line};
+use super::script::{NOT_SENT, NOT_SENT_TARGET};
+
+/// How long an end waits for the other one, in microseconds.
+const PATIENCE_US: i64 = 1_000_000;
+/// How many ends wait for the others at the most.
+const WAITING_MAX: usize = 8_192;
+/// How many spans are remembered whose other end did not come in time.
+const REMEMBERED: usize = 1_024;
+
+/// One line of the merged log.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Merged {
+    pub(super) at_us: i64,
+    #[serde(flatten)]
+    pub(super) what: What,
+}
+
+/// What it tells.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(super) enum What {
+    /// A request.
+    Request(Arrow),
+    /// A session that comes, or goes: then with the reason.
+    Session { node: String, peer: String, ended: Option<String> },
+    /// Anything else.
+    Event { node: String, level: String, message: String, fields: Vec<(String, String)> },
+    /// A node's words that are no line of the log.
+    Text { node: String, text: String },
+}
+
+/// A request, as both of its ends saw it, or as far as one of them tells.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Arrow {
+    pub(super) asker: String,
+    pub(super) answerer: String,
+    pub(super) method: String,
+    /// `ok`, or the code.
+    pub(super) code: String,
+    pub(super) duration_us: Option<u64>,
+    pub(super) trace: Option<String>,
+    pub(super) ends: Ends,
+    /// What is worth saying besides.
+    pub(super) note: Option<String>,
+}
+
+/// Which of its ends told of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Ends {
+    Both,
+    /// The other end is no node of this network, or has not told of it.
+    Asker,
+    Answerer,
+    /// It was never sent.
+    NotSent,
+}
+
+/// Merges lines as they come in.
+#[derive(Debug, Default)]
+pub(super) struct Merge {
+    /// The nodes whose logs are read.
+    nodes: BTreeSet<String>,
+    /// The one end of a request that has come, by span.
+    waiting: BTreeMap<String, (i64, Record)>,
+    /// The same, in the order in which they came.
+    order: VecDeque<String>,
+    /// Spans whose other end did not come in time.
+    given_up: VecDeque<String>,
+    /// Who dialed whom.
+    dialed: BTreeSet<(String, String)>,
+    /// Who told last of a session's end, and when, by its two ends.
+    ended: BTreeMap<[String; 2], (String, i64)>,
+    now_us: i64,
+}
+
+impl Merge {
+    /// A merge of the logs of these nodes.
+    pub(super) fn of(nodes: impl IntoIterator<Item = String>) -> Self {
+        Self { nodes: nodes.into_iter().collect(), ..Self::default() }
+    }
+
+    /// Takes one line; gives what can be told now.
+    pub(super) fn take(&mut self, entry: Entry) -> Vec<Merged> {
+        let at_us = entry.at_us.unwrap_or(self.now_us);
+        let mut told = self.at(at_us);
+        let what = match entry.line {
+            Line::Request(record) => self.request(at_us, *record),
+            Line::Event(event) => self.event(entry.node, event),
+            Line::Text(text) if text.trim().is_empty() => None,
+            Line::Text(text) => Some(What::Text { node: entry.node, text }),
+        };
+        told.extend(what.map(|what| Merged { at_us, what }));
+        told
+    }
+
+    /// Tells of the ends that have waited long enough at this time.
+    pub(super) fn at(&mut self, now_us: i64) -> Vec<Merged> {
+        self.now_us = self.now_us.max(now_us);
+        self.give_up(self.now_us.saturating_sub(PATIENCE_US), WAITING_MAX)
+    }
+
+    /// Tells of all that still waits: nothing more will come.
+    pub(super) fn end(&mut self) -> Vec<Merged> {
+        self.give_up(i64::MAX, 0)
+    }
+
+    fn request(&mut self, at_us: i64, record: Record) -> Option<What> {
+        let span = record.span_id.to_string();
+        if let Some((_, other)) = self.waiting.remove(&span) {
+            let (asked, answered) = match record.dir {
+                Direction::Out => (&record, &other),
+                Direction::In => (&other, &record),
+            };
+            return Some(What::Request(self.both(asked, answered)));
+        }
+        if let Some(late) = self.given_up.iter().position(|given_up| *given_up == span) {
+            self.given_up.remove(late);
+            return Some(What::Request(self.one(&record, Some("late".to_owned()))));
+        }
+        if !self.nodes.contains(record.peer.as_str()) {
+            return Some(What::Request(self.one(&record, None)));
+        }
+        self.order.push_back(span.clone());
+        self.waiting.insert(span, (at_us, record));
+        None
+    }
+
+    fn both(&self, asked: &Record, answered: &Record) -> Arrow {
+        let note = if asked.code != answered.code {
+            Some(format!("answered {}", answered.code))
+        } else {
+            self.opener(asked).map(|opener| format!("over {opener}'s connection"))
+        };
+        Arrow { ends: Ends::Both, note, ..self.one(asked, None) }
+    }
+
+    /// Who opened the connection that a request went over, where it was not its asker.
+    fn opener<'r>(&self, asked: &'r Record) -> Option<&'r NodeName> {
+        let dialed = |from: &NodeName, to: &NodeName| {
+            self.dialed.contains(&(from.to_string(), to.to_string()))
+        };
+        let theirs = !dialed(&asked.node, &asked.peer) && dialed(&asked.peer, &asked.node);
+        theirs.then_some(&asked.peer)
+    }
+
+    fn one(&self, record: &Record, note: Option<String>) -> Arrow {
+        let ends = match record.dir {
+            Direction::Out => Ends::Asker,
+            Direction::In => Ends::Answerer,
+        };
+        Arrow {
+            asker: record.asker().to_string(),
+            answerer: record.answerer().to_string(),
+            method: record.method.to_string(),
+            code: record.code.to_string(),
+            duration_us: Some(record.duration_us),
+            trace: Some(record.trace_id.to_string()),
+            ends,
+            note,
+        }
+    }
+
+    fn event(&mut self, node: String, event: Event) -> Option<What> {
+        let peer = event.field("peer").to_owned();
+        if event.target == NOT_SENT_TARGET && event.message == NOT_SENT {
+            return Some(What::Request(not_sent(node, &event)));
+        }
+        match event.message.as_str() {
+            "session begins" => self.session_begins(node, peer, event.field("dialed") == "ByUs"),
+            "session ends" => self.session_ends(node, peer, event.field("why")),
+            _ => {
+                let Event { level, message, fields, .. } = event;
+                Some(What::Event { node, level, message, fields })
+            }
+        }
+    }
+
+    /// Both ends tell of a session; its dialer is listened to, if it is one of the nodes.
+    fn session_begins(&mut self, node: String, peer: String, by_us: bool) -> Option<What> {
+        let told = by_us || !self.nodes.contains(&peer);
+        let (node, peer) = if by_us { (node, peer) } else { (peer, node) };
+        self.dialed.insert((node.clone(), peer.clone()));
+        told.then_some(What::Session { node, peer, ended: None })
+    }
+
+    /// Of the two ends, the first that tells is listened to.
+    fn session_ends(&mut self, node: String, peer: String, why: &str) -> Option<What> {
+        let mut ends = [node.clone(), peer.clone()];
+        ends.sort();
+        let since = self.now_us.saturating_sub(PATIENCE_US);
+        let told = self.ended.insert(ends, (node.clone(), self.now_us));
+        let by_other = told.is_some_and(|(by, at_us)| by != node && at_us >= since);
+        let ended = Some(why.to_owned());
+        (!by_other).then_some(What::Session { node, peer, ended })
+    }
+
+    fn give_up(&mut self, before_us: i64, keep: usize) -> Vec<Merged> {
+        let mut told = Vec::new();
+        while let Some(span) = self.order.front() {
+            let since = self.waiting.get(span).map(|(since, _)| *since);
+            let goes = since.is_none_or(|since| since <= before_us) || self.waiting.len() > keep;
+            if !goes {
+                break;
+            }
+            let found = self.waiting.remove_entry(span);
+            self.order.pop_front();
+            if let Some((span, (at_us, record))) = found {
+                told.push(Merged { at_us, what: What::Request(self.alone(&record)) });
+                self.given_up.push_back(span);
+                if self.given_up.len() > REMEMBERED {
+                    self.given_up.pop_front();
+                }
+            }
+        }
+        told
+    }
+
+    /// A request of which the other end, a node of this network, does not tell.
+    fn alone(&self, record: &Record) -> Arrow {
+        let what = match record.dir {
+            Direction::Out => "tells of no request",
+            Direction::In => "tells of no answer",
+        };
+        self.one(record, Some(format!("{} {what}", record.peer)))
+    }
+}
+
+fn not_sent(node: String, event: &Event) -> Arrow {
+    Arrow {
+        asker: node,
+        answerer: event.field("peer").to_owned(),
+        method: event.field("method").to_owned(),
+        code: event.field("code").to_owned(),
+        duration_us: None,
+        trace: None,
+        ends: Ends::NotSent,
+        note: Some(event.field("why").to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const NODES: [&str; 2] = ["desk", "hub"];
+
+    fn merge() -> Merge {
+        Merge::of(NODES.map(ToOwned::to_owned))
+    }
+
+    fn end(node: &str, dir: &str, peer: &str, span: u8, code: &str, at_ms: i64) -> Entry {
+        let line = json!({
+            "timestamp": jiff::Timestamp::from_millisecond(at_ms).unwrap().to_string(),
+            "target": "exchange", "message": "request", "level": "INFO",
+            "node": node, "dir": dir, "peer": peer, "method": "people.create", "code": code,
+            "started_us": at_ms * 1_000, "duration_us": if dir == "out" { 1_200 } else { 700 },
+            "deadline_ms": 10_000, "sent_bytes": 1, "received_bytes": 1, "attempt": 1,
+            "trace_id": "0af7651916cd43dd8448eb211c80319c", "span_id": format!("{span:016x}"),
+        });
+        Entry::read(node, &line.to_string())
+    }
+
+    fn event(node: &str, at_ms: i64, fields: &serde_json::Value) -> Entry {
+        let mut line =
+            json!({ "timestamp": jiff::Timestamp::from_millisecond(at_ms).unwrap().to_string() });
+        line.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        Entry::read(node, &line.to_string())
+    }
+
+    fn arrow(merged: &[Merged]) -> Arrow {
+        let [Merged { what: What::Request(arrow), .. }] = merged else { panic!("{merged:?}") };
+        arrow.clone()
+    }
+
+    #[test]
+    fn both_ends_of_a_request_are_one_arrow_whichever_comes_first() {
+        let ends = || (end("desk", "out", "hub", 1, "ok", 5), end("hub", "in", "desk", 1, "ok", 4));
+        for answer_first in [true, false] {
+            let (mut merge, (asked, answered)) = (merge(), ends());
+            let (first, second) = if answer_first { (answered, asked) } else { (asked, answered) };
+            assert_eq!(merge.take(first), []);
+            let arrow = arrow(&merge.take(second));
+            assert_eq!((arrow.asker.as_str(), arrow.answerer.as_str()), ("desk", "hub"));
+            assert_eq!((arrow.code.as_str(), arrow.duration_us), ("ok", Some(1_200)));
+            assert_eq!((arrow.ends, arrow.note), (Ends::Both, None));
+            assert_eq!(merge.end(), []);
+        }
+    }
+
+    #[test]
+    fn an_end_without_the_other_is_told_after_a_while_and_the_late_one_as_late() {
+        let mut merge = merge();
+        assert_eq!(merge.take(end("desk", "out", "hub", 1, "deadline_exceeded", 0)), []);
+        assert_eq!(merge.at(999_000), []);
+        let alone = arrow(&merge.at(1_000_000));
+        assert_eq!(
+            (alone.ends, alone.note.as_deref()),
+            (Ends::Asker, Some("hub tells of no request"))
+        );
+        let late = arrow(&merge.take(end("hub", "in", "desk", 1, "ok", 3_000)));
+        assert_eq!((late.ends, late.note.as_deref()), (Ends::Answerer, Some("late")));
+        assert_eq!(merge.end(), []);
+    }
+
+    #[test]
+    fn a_caller_from_elsewhere_is_not_waited_for() {
+        let arrow = arrow(&merge().take(end("hub", "in", "you", 1, "ok", 0)));
+        assert_eq!((arrow.asker.as_str(), arrow.ends, arrow.note), ("you", Ends::Answerer, None));
+    }
+
+    #[test]
+    fn ends_that_disagree_say_so() {
+        let mut merge = merge();
+        merge.take(end("desk", "out", "hub", 1, "cancelled", 0));
+        let arrow = arrow(&merge.take(end("hub", "in", "desk", 1, "ok", 1)));
+        assert_eq!(
+            (arrow.code.as_str(), arrow.note.as_deref()),
+            ("cancelled", Some("answered ok"))
+        );
+    }
+
+    #[test]
+    fn a_callback_names_whose_connection_it_went_over() {
+        let mut merge = merge();
+        let begins =
+            |dialed, peer| json!({ "message": "session begins", "peer": peer, "dialed": dialed });
+        assert_eq!(merge.take(event("hub", 0, &begins("ByThem", "desk"))), []);
+        let [Merged { what: What::Session { node, peer, .. }, .. }] =
+            &merge.take(event("desk", 0, &begins("ByUs", "hub")))[..]
+        else {
+            panic!()
+        };
+        assert_eq!((node.as_str(), peer.as_str()), ("desk", "hub"));
+        merge.take(end("hub", "out", "desk", 1, "ok", 1));
+        let back = arrow(&merge.take(end("desk", "in", "hub", 1, "ok", 1)));
+        assert_eq!(back.note.as_deref(), Some("over desk's connection"));
+        merge.take(end("desk", "out", "hub", 2, "ok", 2));
+        assert_eq!(arrow(&merge.take(end("hub", "in", "desk", 2, "ok", 2))).note, None);
+    }
+
+    #[test]
+    fn the_end_of_a_session_is_told_once() {
+        let mut merge = merge();
+        let ends = |peer| json!({ "message": "session ends", "peer": peer, "why": "bye" });
+        assert_eq!(merge.take(event("hub", 0, &ends("desk"))).len(), 1);
+        assert_eq!(merge.take(event("desk", 5, &ends("hub"))), []);
+        assert_eq!(merge.take(event("desk", 9_000, &ends("hub"))).len(), 1);
+        assert_eq!(merge.take(event("hub", 9_001, &ends("desk"))), []);
+    }
+
+    #[test]
+    fn a_request_that_was_not_sent_is_an_arrow_with_its_reason() {
+        let fields = json!({ "target": "script", "message": "request not sent", "peer": "hub",
+            "method": "people.list", "code": "permission_denied", "why": "role" });
+        let arrow = arrow(&merge().take(event("desk", 0, &fields)));
+        assert_eq!((arrow.ends, arrow.code.as_str()), (Ends::NotSent, "permission_denied"));
+        assert_eq!(arrow.note.as_deref(), Some("role"));
+    }
+
+    #[test]
+    fn what_waits_is_bounded() {
+        let mut merge = merge();
+        for span in 0..10_000_u64 {
+            let mut entry = end("desk", "out", "hub", 1, "ok", 0);
+            let Line::Request(record) = &mut entry.line else { panic!() };
+            record.span_id = bothways_protocol::SpanId(span.to_be_bytes());
+            merge.take(entry);
+        }
+        assert!(merge.waiting.len() <= WAITING_MAX + 1, "{}", merge.waiting.len());
+        assert!(merge.given_up.len() <= REMEMBERED);
+    }
+
+    #[test]
+    fn what_is_no_line_of_the_log_is_shown_as_it_is() {
+        let told = merge().take(Entry::read("hub", "thread 'network' panicked at x"));
+        assert!(matches!(&told[..], [Merged { what: What::Text { .. }, .. }]), "{told:?}");
+        assert_eq!(merge().take(Entry::read("hub", "  ")), []);
+    }
+}

@@ -1,0 +1,263 @@
+//! A network that runs: its authority, its nodes as child processes, and its end, after which
+//! nothing is left.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Write;
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use anyhow::Context;
+use bothways::config::BUILT_IN_SERVICES;
+use bothways_certs::{Authority, DEFAULT_IDENTITY_LIFE};
+use bothways_protocol::NodeName;
+use futures_util::future::{join_all, select_all};
+use jiff::Timestamp;
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::super::contexts::{Folders, Registered};
+use super::super::{Advise, Exit, Result, Trouble};
+use super::child::{Child, identity, told};
+use super::ground::{Ground, Held, SPACE};
+use super::signals::Signals;
+use super::state::{NodeState, State};
+use super::topology::{NodeSpec, PERSON, Topology};
+
+/// How long the nodes may take until each has a session with each that it dials.
+const SESSIONS_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often they are asked.
+const ASK_EVERY: Duration = Duration::from_millis(20);
+/// What a node may take to stop: its drain, and the stages behind it.
+const STOP_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long the throw-away authority lives.
+const AUTHORITY_LIFE: Duration = Duration::from_secs(90 * 86_400);
+
+/// A network of this machine, from its first file to its last.
+#[derive(Debug)]
+pub(super) struct Network {
+    pub(super) ground: Ground,
+    pub(super) topology: Topology,
+    pub(super) state: State,
+    held: Held,
+    children: Vec<Child>,
+    log: File,
+    /// Lets the commands find the network while it runs.
+    registered: Option<Registered>,
+}
+
+impl Network {
+    /// Makes the folder, the authority and the identities.
+    pub(super) fn prepare(ground: &Ground, held: Held, topology: Topology) -> Result<Self> {
+        match lay_out(ground, &held, &topology).hint(SPACE) {
+            Ok(log) => {
+                let (name, supervisor) = (ground.name.to_string(), std::process::id());
+                let state = State { name, supervisor, ready: false, nodes: Vec::new() };
+                let ground = ground.clone();
+                let (children, registered) = (Vec::new(), None);
+                Ok(Self { ground, topology, state, held, children, log, registered })
+            }
+            Err(trouble) => {
+                held.remove()?;
+                Err(trouble)
+            }
+        }
+    }
+
+    /// Starts the nodes, each after those that it dials, and waits until they have met.
+    pub(super) async fn start(&mut self, folders: &Folders) -> Result {
+        self.write_state()?;
+        let mut addresses = BTreeMap::new();
+        for name in self.topology.start_order() {
+            let spec = &self.topology.nodes[&name];
+            let child = Child::spawn(&self.ground, &name, spec, &addresses)?;
+            self.state.nodes.push(state_of(&child, spec));
+            self.children.push(child);
+            self.write_state()?;
+            let Some(child) = self.children.last_mut() else { continue };
+            let status = child.until_up().await?;
+            if let Some(address) = status.listening.into_iter().next() {
+                addresses.insert(name, address.clone());
+                let known = self.state.nodes.last_mut();
+                known.context("the node that was added above")?.address = Some(address);
+            }
+        }
+        self.until_met().await?;
+        let person = context(&self.ground, &addresses)?;
+        self.registered = Some(folders.register(&self.ground.name, &person)?);
+        self.state.ready = true;
+        self.write_state()
+    }
+
+    /// Lets the nodes' scripts begin.
+    pub(super) async fn go(&mut self) {
+        join_all(self.children.iter_mut().map(Child::go)).await;
+    }
+
+    /// Tells of each node that ends, until none is left.
+    pub(super) async fn watch(&mut self) -> Result {
+        while self.children.iter().any(Child::runs) {
+            let running = self.children.iter_mut().filter(|child| child.runs());
+            let ends = running.map(|child| {
+                Box::pin(async {
+                    child.wait().await.map(|ended| (child.name.clone(), told(ended)))
+                })
+            });
+            let (ended, ..) = select_all(ends).await;
+            let (name, how) = ended.context("cannot wait for the nodes")?;
+            self.note_end(&name, how)?;
+        }
+        Err(Trouble::new(Exit::Failed, "all nodes have ended").details(
+            self.state
+                .nodes
+                .iter()
+                .filter_map(|node| Some(format!("{}: {}", node.name, node.ended.as_ref()?))),
+        ))
+    }
+
+    /// Stops the nodes: asks all of them, and kills those that do not end in time, or all at the
+    /// next signal.
+    pub(super) async fn stop(&mut self, signals: &mut Signals) -> Result {
+        self.registered = None;
+        for child in self.children.iter().filter(|child| child.runs()) {
+            child.signal(Signal::TERM);
+        }
+        let asked = tokio::select! {
+            ended = timeout(STOP_TIMEOUT, self.ended()) => ended,
+            () = signals.next() => Ok(Ok(())),
+        };
+        let late: Vec<_> = self.children.iter().filter(|child| child.runs()).collect();
+        late.iter().for_each(|child| child.signal(Signal::KILL));
+        let late: Vec<_> = late.iter().map(|child| child.name.to_string()).collect();
+        self.ended().await?;
+        match asked {
+            Ok(ended) => ended,
+            Err(_) => {
+                let what = format!("{} did not stop in time: killed", late.join(", "));
+                Err(Trouble::new(Exit::Failed, what))
+            }
+        }
+    }
+
+    /// Removes the network's files.
+    pub(super) fn remove(self) -> Result {
+        self.held.remove()
+    }
+
+    async fn ended(&mut self) -> Result {
+        let running = self.children.iter_mut().filter(|child| child.runs());
+        for ended in join_all(running.map(Child::wait)).await {
+            ended.context("cannot wait for the nodes")?;
+        }
+        Ok(())
+    }
+
+    /// Waits until each node has a session with each that it dials; a node that ends is trouble.
+    async fn until_met(&mut self) -> Result {
+        let deadline = Instant::now() + SESSIONS_TIMEOUT;
+        for child in &mut self.children {
+            let dials = &self.topology.nodes[&child.name].dials;
+            loop {
+                let status = child.until_up().await?;
+                let met = |peer: &&NodeName| {
+                    !status.sessions.iter().any(|session| session.peer == peer.as_str())
+                };
+                let Some(missing) = dials.iter().find(met) else { break };
+                if Instant::now() > deadline {
+                    let within = SESSIONS_TIMEOUT.as_secs();
+                    let what =
+                        format!("{} has no session with {missing} in {within} s", child.name);
+                    return Err(Trouble::new(Exit::Failed, what).details(child.last_lines()));
+                }
+                sleep(ASK_EVERY).await;
+            }
+        }
+        Ok(())
+    }
+
+    fn note_end(&mut self, name: &NodeName, how: String) -> Result {
+        let child = self.children.iter().find(|child| child.name == *name);
+        let last = child.map(Child::last_lines).unwrap_or_default();
+        let about = if last.is_empty() { "it said nothing" } else { "its last lines:" };
+        self.tell(name, "ERROR", &format!("died: {how}; {about}"))?;
+        for line in last {
+            self.tell(name, "INFO", &format!("│ {line}"))?;
+        }
+        if let Some(node) = self.state.nodes.iter_mut().find(|node| node.name == name.as_str()) {
+            node.ended = Some(how);
+        }
+        self.write_state()
+    }
+
+    /// Writes a line of the supervisor's own log.
+    fn tell(&mut self, node: &NodeName, level: &str, message: &str) -> Result {
+        let timestamp = format!("{:.6}", Timestamp::now());
+        let line = serde_json::json!({ "timestamp": timestamp, "level": level, "target": "dev",
+            "node": node, "message": message });
+        Ok(writeln!(self.log, "{line}").context("cannot write the supervisor's log")?)
+    }
+
+    fn write_state(&self) -> Result {
+        Ok(self.state.write(&self.ground.state_file())?)
+    }
+}
+
+/// Makes the folder, the authority, the identities, and the supervisor's log.
+fn lay_out(ground: &Ground, held: &Held, topology: &Topology) -> Result<File> {
+    held.clear()?;
+    let network = topology.network.as_ref().unwrap_or(&ground.name);
+    let authority = Authority::create(network, AUTHORITY_LIFE)?;
+    let certs = ground.certs();
+    authority.save(&certs)?;
+    let person: NodeName = PERSON.parse()?;
+    for name in topology.nodes.keys().chain([&person]) {
+        authority.issue(name, DEFAULT_IDENTITY_LIFE)?.save(&certs)?;
+    }
+    let log = ground.supervisor_log();
+    let opened = File::options().append(true).create(true).open(&log);
+    Ok(opened.with_context(|| format!("cannot make {}", log.display()))?)
+}
+
+fn state_of(child: &Child, spec: &NodeSpec) -> NodeState {
+    let enabled = |service: &str| match &spec.services {
+        None => BUILT_IN_SERVICES.contains(&service),
+        Some(services) => services.iter().any(|enabled| enabled == service),
+    };
+    NodeState {
+        name: child.name.to_string(),
+        role: spec.role.to_string(),
+        pid: child.pid,
+        address: None,
+        dials: spec.dials.iter().map(ToString::to_string).collect(),
+        has_people: spec.role.answers() && enabled("people"),
+        control: child.control.clone(),
+        started: format!("{:.3}", Timestamp::now()),
+        ended: None,
+    }
+}
+
+/// The context of the person at the terminal: who they are, and where the nodes are.
+fn context(ground: &Ground, addresses: &BTreeMap<NodeName, String>) -> Result<String> {
+    let mut text = format!("role = \"client\"\n{}", identity(ground, &PERSON.parse()?)?);
+    for (name, address) in addresses {
+        text += &format!("\n[peers.{name}]\naddress = \"{address}\"\n");
+    }
+    Ok(text)
+}
+
+/// Waits for nodes that a killed supervisor left behind, which stop by themselves; kills those
+/// that do not.
+pub(super) async fn end_leftovers(state: &State) {
+    const PATIENCE: Duration = Duration::from_secs(12);
+    let deadline = Instant::now() + PATIENCE;
+    for node in &state.nodes {
+        // Who listens there is the process that was started for it: the folder is ours alone.
+        while UnixStream::connect(&node.control).is_ok() {
+            if Instant::now() > deadline {
+                let pid = Pid::from_raw(node.pid.cast_signed());
+                let _ = pid.map(|pid| kill_process(pid, Signal::KILL));
+            }
+            sleep(ASK_EVERY).await;
+        }
+    }
+}

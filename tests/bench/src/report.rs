@@ -1,0 +1,222 @@
+//! From readings to medians, ratios and verdicts; on a terminal, as Markdown, as JSON.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use anyhow::Result;
+use comfy_table::presets::UTF8_FULL_CONDENSED;
+use comfy_table::{CellAlignment, Table};
+use serde::Serialize;
+
+use crate::case::{Case, Goal, Measure, Row};
+use crate::contender::Contender;
+use crate::rounds::Measured;
+
+/// What a run has shown.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    rounds: usize,
+    /// How many cores the run could use.
+    cores: usize,
+    lines: Vec<Line>,
+    /// Every figure of every round, those that have no line included.
+    cases: Vec<Figures>,
+}
+
+/// One measure of one case for one contender, beside the first contender of the case.
+#[derive(Debug, Serialize)]
+struct Line {
+    case: &'static str,
+    measure: Measure,
+    contender: Contender,
+    /// The contender that it is measured by.
+    beside: Contender,
+    median: f64,
+    beside_median: f64,
+    /// The median of the rounds' own ratios.
+    ratio: f64,
+    goal: Option<Goal>,
+    reached: Option<bool>,
+}
+
+#[derive(Debug, Serialize)]
+struct Figures {
+    case: &'static str,
+    contenders: BTreeMap<Contender, BTreeMap<Measure, Vec<f64>>>,
+}
+
+const HEAD: [&str; 8] =
+    ["case", "measure", "bare", "contender", "median", "ratio", "goal", "verdict"];
+
+impl Report {
+    pub(crate) fn of(measured: &[Measured]) -> Self {
+        Self {
+            rounds: measured.iter().map(|measured| measured.rounds.len()).max().unwrap_or(0),
+            cores: thread::available_parallelism().map_or(1, NonZero::get),
+            lines: measured.iter().flat_map(lines).collect(),
+            cases: measured.iter().map(figures).collect(),
+        }
+    }
+
+    /// Whether no line falls short of its goal.
+    pub(crate) fn reaches_its_goals(&self) -> bool {
+        self.lines.iter().all(|line| line.reached != Some(false))
+    }
+
+    /// The table for a terminal.
+    pub(crate) fn table(&self) -> Table {
+        let mut table = Table::new();
+        table.load_style(UTF8_FULL_CONDENSED).set_header(HEAD);
+        for line in &self.lines {
+            table.add_row(line.cells());
+        }
+        for numbers in [2, 4, 5, 6] {
+            if let Some(column) = table.column_mut(numbers) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        table
+    }
+
+    /// Writes both files into a folder, and says where they are.
+    pub(crate) fn write(&self, folder: &Path) -> Result<[PathBuf; 2]> {
+        fs::create_dir_all(folder)?;
+        let [markdown, json] = ["report.md", "report.json"].map(|name| folder.join(name));
+        fs::write(&markdown, self.markdown())?;
+        fs::write(&json, serde_json::to_string_pretty(self)?)?;
+        Ok([markdown, json])
+    }
+
+    fn markdown(&self) -> String {
+        let mut text = String::from("# bothways beside what it stands on\n\n");
+        row(&mut text, &HEAD);
+        row(&mut text, &["---", "---", "--:", "---", "--:", "--:", "--:", "---"]);
+        for line in &self.lines {
+            row(&mut text, &line.cells());
+        }
+        let Self { rounds, cores, .. } = self;
+        let (rounds, cores) = (format!("{rounds} rounds"), format!("{cores} cores"));
+        // A String takes what is written to it.
+        let _ = writeln!(
+            text,
+            "\nMedians of {rounds} and of their ratios, both ends on one machine with {cores}."
+        );
+        text
+    }
+}
+
+fn row<T: std::fmt::Display>(text: &mut String, cells: &[T]) {
+    for cell in cells {
+        // A String takes what is written to it.
+        let _ = write!(text, "| {cell} ");
+    }
+    text.push_str("|\n");
+}
+
+impl Line {
+    fn cells(&self) -> [String; 8] {
+        let verdict = match self.reached {
+            Some(true) => "reached",
+            Some(false) => "short",
+            None => "",
+        };
+        [
+            self.case.to_owned(),
+            self.measure.as_str().to_owned(),
+            shown(self.beside_median),
+            self.contender.as_str().to_owned(),
+            shown(self.median),
+            format!("{:.2}", self.ratio),
+            self.goal.map(|goal| goal.to_string()).unwrap_or_default(),
+            verdict.to_owned(),
+        ]
+    }
+}
+
+fn lines(measured: &Measured) -> Vec<Line> {
+    let Measured { case, .. } = measured;
+    let Some((first, others)) = case.contenders.split_first() else { return Vec::new() };
+    let pairs = case.rows.iter().flat_map(|row| others.iter().map(move |other| (*row, *other)));
+    pairs.map(|(row, other)| line(measured, row, *first, other)).collect()
+}
+
+fn line(measured: &Measured, row: Row, beside: Contender, contender: Contender) -> Line {
+    let Row { measure, goal } = row;
+    let (theirs, ours) = (values(measured, beside, measure), values(measured, contender, measure));
+    let ratio = median(ours.iter().zip(&theirs).map(|(ours, theirs)| ours / theirs).collect());
+    // A goal is a node's own, not that of a caller who crosses threads.
+    let goal = goal.filter(|_| contender == Contender::Bothways);
+    let (beside_median, median) = (median(theirs), median(ours));
+    let reached = goal.map(|goal| goal.is_reached_by(median, ratio));
+    let case = measured.case.name;
+    Line { case, measure, contender, beside, median, beside_median, ratio, goal, reached }
+}
+
+fn figures(measured: &Measured) -> Figures {
+    let Case { name, contenders, .. } = &measured.case;
+    let of = |contender: &Contender| {
+        let rounds = measured.rounds.iter().filter_map(|round| round.get(contender));
+        let measures = rounds.flat_map(|reading| reading.0.keys().copied());
+        let by_measure = measures.map(|measure| (measure, values(measured, *contender, measure)));
+        (*contender, by_measure.collect())
+    };
+    Figures { case: name, contenders: contenders.iter().map(of).collect() }
+}
+
+/// One figure for each round.
+fn values(measured: &Measured, contender: Contender, measure: Measure) -> Vec<f64> {
+    let of = |round: &BTreeMap<Contender, _>| -> Option<f64> {
+        let reading: &crate::load::Reading = round.get(&contender)?;
+        reading.0.get(&measure).copied()
+    };
+    measured.rounds.iter().filter_map(of).collect()
+}
+
+/// The median; that of an even number is the mean of the two in the middle.
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let half = values.len() / 2;
+    match (values.len() % 2, values.get(half)) {
+        (1, Some(middle)) => *middle,
+        (0, Some(upper)) => f64::midpoint(values[half - 1], *upper),
+        _ => f64::NAN,
+    }
+}
+
+/// A figure with as many digits as are of use.
+fn shown(value: f64) -> String {
+    match value {
+        large if large >= 1_000.0 => thousands(&format!("{large:.0}")),
+        middling if middling >= 100.0 => format!("{middling:.0}"),
+        small => format!("{small:.1}"),
+    }
+}
+
+fn thousands(digits: &str) -> String {
+    let parts = digits.as_bytes().rchunks(3).rev();
+    parts.map(String::from_utf8_lossy).collect::<Vec<_>>().join(",")
+}
+
+#[cfg(test)]
+#[allow(clippy::float_cmp, reason = "these halves and wholes are exact")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_median_is_the_middle_of_the_values_in_order() {
+        assert_eq!(median(vec![3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median(vec![4.0, 1.0, 2.0, 3.0]), 2.5);
+        assert!(median(Vec::new()).is_nan());
+    }
+
+    #[test]
+    fn figures_are_shown_with_the_digits_that_are_of_use() {
+        assert_eq!(shown(1_234_567.8), "1,234,568");
+        assert_eq!(shown(412.4), "412");
+        assert_eq!(shown(4.56), "4.6");
+    }
+}

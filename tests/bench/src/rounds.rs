@@ -1,0 +1,130 @@
+//! The rounds of a run: every contender in every case, one after the other.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::io::{BufRead, BufReader, Write};
+use std::net::SocketAddr;
+use std::process::{Child, ChildStdin, Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+use bothways_certs::{Authority, DEFAULT_AUTHORITY_LIFE};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tempfile::TempDir;
+
+use crate::case::Case;
+use crate::contender::Contender;
+use crate::end::{DriverJob, ListenerJob, TrustFolder};
+use crate::load::Reading;
+
+/// A run to be made.
+pub(crate) struct Rounds {
+    rounds: u32,
+    cases: Vec<Case>,
+    trust: TrustFolder,
+    /// Holds the authority of the run, until it is over.
+    _folder: TempDir,
+}
+
+/// A case, and the readings of each round by contender.
+pub(crate) struct Measured {
+    pub(crate) case: Case,
+    pub(crate) rounds: Vec<BTreeMap<Contender, Reading>>,
+}
+
+impl Rounds {
+    pub(crate) fn of(rounds: u32, cases: Vec<Case>) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let trust = folder.path().join("authority");
+        Authority::create(&"bench".parse()?, DEFAULT_AUTHORITY_LIFE)?.save(&trust)?;
+        Ok(Self { rounds, cases, trust: TrustFolder(trust), _folder: folder })
+    }
+
+    /// Measures, and says on standard error what is being measured.
+    pub(crate) fn run(self) -> Result<Vec<Measured>> {
+        let mut measured: Vec<_> = self.cases.iter().map(Measured::nothing_of).collect();
+        for round in 1..=self.rounds {
+            for Measured { case, rounds } in &mut measured {
+                let mut contenders = case.contenders.to_vec();
+                if round % 2 == 0 {
+                    contenders.reverse();
+                }
+                let mut readings = BTreeMap::new();
+                for contender in contenders {
+                    let name = contender.as_str();
+                    eprintln!("round {round} of {}: {}: {name}", self.rounds, case.name);
+                    let reading = self.measure(case, contender);
+                    let doing = || format!("{}: {name}", case.name);
+                    readings.insert(contender, reading.with_context(doing)?);
+                }
+                rounds.push(readings);
+            }
+        }
+        Ok(measured)
+    }
+
+    fn measure(&self, case: &Case, contender: Contender) -> Result<Reading> {
+        let (trust, cores) = (self.trust.clone(), case.cores);
+        let mut listener =
+            End::start("listener", &ListenerJob { contender, cores, trust: trust.clone() })?;
+        let address: SocketAddr = listener.says()?;
+        let (work, pid) = (case.work, listener.child.id());
+        let job = DriverJob { contender, cores, trust, work, address, listener: pid };
+        let mut driver = End::start("driver", &job)?;
+        let reading = driver.says()?;
+        driver.finish()?;
+        listener.finish()?;
+        Ok(reading)
+    }
+}
+
+impl Measured {
+    fn nothing_of(case: &Case) -> Self {
+        Self { case: case.clone(), rounds: Vec::new() }
+    }
+}
+
+/// A process that is one end of a measurement; killed where it is dropped before its end.
+struct End {
+    child: Child,
+    input: Option<ChildStdin>,
+}
+
+impl End {
+    fn start(end: &str, job: &impl Serialize) -> Result<Self> {
+        let mut child = Command::new(env::current_exe()?)
+            .arg(end)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let mut input = child.stdin.take().context("a child without an input")?;
+        writeln!(input, "{}", serde_json::to_string(job)?)?;
+        Ok(Self { child, input: Some(input) })
+    }
+
+    /// Waits for the one line that it says.
+    fn says<T: DeserializeOwned>(&mut self) -> Result<T> {
+        let output = self.child.stdout.take().context("a child without an output")?;
+        let mut line = String::new();
+        BufReader::new(output).read_line(&mut line)?;
+        serde_json::from_str(&line).context("it said nothing of use: see above")
+    }
+
+    /// Ends its input, and waits for its own end.
+    fn finish(mut self) -> Result<()> {
+        drop(self.input.take());
+        let status = self.child.wait()?;
+        if !status.success() {
+            bail!("an end of the measurement ended with {status}");
+        }
+        Ok(())
+    }
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        // One that has ended is not there to be killed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
