@@ -73,7 +73,7 @@ async fn a_call_that_gets_no_answer_ends_with_its_deadline() {
     let program = program(&network);
     let hub = network.raw_listener("hub");
     let hub_at = format!("hub@{}", hub.address());
-    let arguments = [&hub_at, "node.ping", "--deadline", "300ms"];
+    let arguments = [&hub_at, "node.ping", "--deadline", "2s"];
 
     let call = program.run_as("cli", "call", &arguments);
     let (said, session) = tokio::join!(call, hub.welcome(|_| {}));
