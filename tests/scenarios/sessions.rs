@@ -171,6 +171,26 @@ async fn programs_of_one_client_stay_connected_side_by_side() {
 }
 
 #[tokio::test]
+async fn a_command_run_with_a_peer_s_identity_does_not_stand_between_it_and_who_asks_it() {
+    let (network, lab) = (Network::new(), Lab::new());
+    let hub = network.node("hub").listening().answering(lab.routes()).start().await;
+    let identity = network.identity("ann");
+    let command = || network.node_as(identity.clone()).role(Role::Client).dialing(&hub).start();
+
+    let before = command().await;
+    assert_eq!(echo(&before, "hub").await.unwrap(), "to hub");
+    let ann = network.node_as(identity.clone()).dialing(&hub).answering(lab.routes());
+    let ann = ann.start().await;
+    until_session(&ann, "hub").await;
+    let after = command().await;
+    assert_eq!(echo(&after, "hub").await.unwrap(), "to hub");
+
+    assert_eq!(echo(&hub, "ann").await.unwrap(), "to ann");
+    assert!(hub.sessions().iter().all(|session| !session.draining), "{:?}", hub.sessions());
+    assert_eq!(hub.sessions().len(), 3);
+}
+
+#[tokio::test]
 async fn who_dials_a_node_that_stops_is_refused_at_once_and_waits_for_its_restart() {
     let (network, lab) = (Network::new(), Lab::new());
     let address = free_port();

@@ -265,11 +265,11 @@ impl Asking {
         let mut changes = self.outbound.table.changes();
         // One that came in between is a change as well.
         changes.mark_changed();
-        let mut failed = self
-            .outbound
-            .dialers
-            .want(name)
-            .ok_or_else(|| RequestError::NotConnected { peer: name.clone() })?;
+        let Some(mut failed) = self.outbound.dialers.want(name) else {
+            // A client that is connected does not answer, and says so.
+            let client = self.outbound.table.find_client(name);
+            return client.ok_or_else(|| RequestError::NotConnected { peer: name.clone() });
+        };
         let waiting = async {
             loop {
                 tokio::select! {
