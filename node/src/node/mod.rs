@@ -127,6 +127,21 @@ impl Node {
         Peer::named(self.outbound().clone(), name.parse())
     }
 
+    /// Runs a future on the node's own thread, and waits for what it gives. Dropping the wait drops
+    /// the future.
+    ///
+    /// A request from elsewhere crosses between two threads, there and back. Work that issues many
+    /// requests runs at less than half the cost there; it must not block, or the node stands still.
+    ///
+    /// # Errors
+    /// Where the node has stopped, or stops before the future is done.
+    pub async fn run<F>(&self, future: F) -> Result<F::Output, StoppedError>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        self.outbound().network.run(future).await
+    }
+
     /// The sessions that the node has, in the order of the peers' names.
     #[must_use]
     pub fn sessions(&self) -> Vec<SessionInfo> {

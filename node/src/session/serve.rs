@@ -194,11 +194,11 @@ impl<D: Dispatch> Serving<D> {
         bye.or_else(|| self.away.map(|(_, since)| since + self.drain))
     }
 
-    /// How a session is closed whose time is over: with nothing left to say, or before that.
+    /// How a session is closed whose time is over: by why we leave.
     fn close_code(&self) -> CloseCode {
         match self.away {
-            Some((Farewell::Replaced, _)) if self.said_bye.is_none() => CloseCode::Replaced,
-            Some((Farewell::Stopping, _)) if self.said_bye.is_none() => CloseCode::Stopping,
+            Some((Farewell::Replaced, _)) => CloseCode::Replaced,
+            Some((Farewell::Stopping, _)) => CloseCode::Stopping,
             _ => CloseCode::Bye,
         }
     }

@@ -9,7 +9,7 @@ use thiserror::Error;
 use tokio::time::timeout;
 
 use super::assembly::{Assembly, Crowded, Share};
-use crate::visible;
+use crate::visible::visible;
 
 /// The most bytes that one read takes from a stream.
 const CHUNK_MAX_BYTES: usize = 64 * 1024;
