@@ -2,22 +2,15 @@
 
 mod announce;
 mod audit;
-mod child;
 mod choose;
 mod detach;
 mod down;
-mod follow;
-mod ground;
-mod line;
 mod logs;
-mod merge;
-mod paint;
+mod merged;
+mod network;
 mod ps;
 mod script;
 mod signals;
-mod state;
-mod supervisor;
-mod tail;
 mod topology;
 mod up;
 

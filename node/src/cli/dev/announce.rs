@@ -4,11 +4,11 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::super::contexts::{Context, Folders};
-use super::super::output::Row;
-use super::super::{Globals, Result};
-use super::ground::Ground;
-use super::state::{NodeState, State};
+use super::network::Ground;
+use super::network::{NodeState, State};
+use crate::cli::contexts::{Context, Folders};
+use crate::cli::output::Row;
+use crate::cli::{Globals, Result};
 
 /// A node that is up.
 #[derive(Debug, Serialize)]

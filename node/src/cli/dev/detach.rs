@@ -10,14 +10,14 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 use tokio::time::sleep;
 
-use super::super::contexts::Folders;
-use super::super::{Exit, Globals, Result, Trouble};
 use super::announce::announce;
-use super::child::told;
-use super::ground::Ground;
+use super::network::Ground;
+use super::network::State;
+use super::network::told;
 use super::signals::Signals;
-use super::state::State;
 use super::up::{Up, runs_already};
+use crate::cli::contexts::Folders;
+use crate::cli::{Exit, Globals, Result, Trouble};
 
 /// How often the network is asked whether it is ready.
 const ASK_EVERY: Duration = Duration::from_millis(50);

@@ -11,8 +11,8 @@ use serde_json::Value as Json;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::super::super::caller::duration;
 use super::{Call, Lined, Problem, Written, WrittenNode};
+use crate::cli::caller::duration;
 
 /// The time between two requests, where nothing is said.
 const EVERY: Duration = Duration::from_secs(2);

@@ -16,13 +16,13 @@ use jiff::Timestamp;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::super::contexts::{Folders, Registered};
-use super::super::{Advise, Exit, Result, Trouble};
 use super::child::{Child, identity, told};
 use super::ground::{Ground, Held, SPACE};
-use super::signals::Signals;
 use super::state::{NodeState, State};
-use super::topology::{NodeSpec, PERSON, Topology};
+use crate::cli::contexts::{Folders, Registered};
+use crate::cli::dev::signals::Signals;
+use crate::cli::dev::topology::{NodeSpec, PERSON, Topology};
+use crate::cli::{Advise, Exit, Result, Trouble};
 
 /// How long the nodes may take until each has a session with each that it dials.
 const SESSIONS_TIMEOUT: Duration = Duration::from_secs(10);
@@ -35,10 +35,10 @@ const AUTHORITY_LIFE: Duration = Duration::from_secs(90 * 86_400);
 
 /// A network of this machine, from its first file to its last.
 #[derive(Debug)]
-pub(super) struct Network {
-    pub(super) ground: Ground,
-    pub(super) topology: Topology,
-    pub(super) state: State,
+pub(in crate::cli::dev) struct Network {
+    pub(in crate::cli::dev) ground: Ground,
+    pub(in crate::cli::dev) topology: Topology,
+    pub(in crate::cli::dev) state: State,
     held: Held,
     children: Vec<Child>,
     log: File,
@@ -48,7 +48,11 @@ pub(super) struct Network {
 
 impl Network {
     /// Makes the folder, the authority and the identities.
-    pub(super) fn prepare(ground: &Ground, held: Held, topology: Topology) -> Result<Self> {
+    pub(in crate::cli::dev) fn prepare(
+        ground: &Ground,
+        held: Held,
+        topology: Topology,
+    ) -> Result<Self> {
         match lay_out(ground, &held, &topology).hint(SPACE) {
             Ok(log) => {
                 let (name, supervisor) = (ground.name.to_string(), std::process::id());
@@ -65,7 +69,7 @@ impl Network {
     }
 
     /// Starts the nodes, each after those that it dials, and waits until they have met.
-    pub(super) async fn start(&mut self, folders: &Folders) -> Result {
+    pub(in crate::cli::dev) async fn start(&mut self, folders: &Folders) -> Result {
         self.write_state()?;
         let mut addresses = BTreeMap::new();
         for name in self.topology.start_order() {
@@ -90,12 +94,12 @@ impl Network {
     }
 
     /// Lets the nodes' scripts begin.
-    pub(super) async fn go(&mut self) {
+    pub(in crate::cli::dev) async fn go(&mut self) {
         join_all(self.children.iter_mut().map(Child::go)).await;
     }
 
     /// Tells of each node that ends, until none is left.
-    pub(super) async fn watch(&mut self) -> Result {
+    pub(in crate::cli::dev) async fn watch(&mut self) -> Result {
         while self.children.iter().any(Child::runs) {
             let running = self.children.iter_mut().filter(|child| child.runs());
             let ends = running.map(|child| {
@@ -117,7 +121,7 @@ impl Network {
 
     /// Stops the nodes: asks all of them, and kills those that do not end in time, or all at the
     /// next signal.
-    pub(super) async fn stop(&mut self, signals: &mut Signals) -> Result {
+    pub(in crate::cli::dev) async fn stop(&mut self, signals: &mut Signals) -> Result {
         self.registered = None;
         for child in self.children.iter().filter(|child| child.runs()) {
             child.signal(Signal::TERM);
@@ -140,7 +144,7 @@ impl Network {
     }
 
     /// Removes the network's files.
-    pub(super) fn remove(self) -> Result {
+    pub(in crate::cli::dev) fn remove(self) -> Result {
         self.held.remove()
     }
 
@@ -247,7 +251,7 @@ fn context(ground: &Ground, addresses: &BTreeMap<NodeName, String>) -> Result<St
 
 /// Waits for nodes that a killed supervisor left behind, which stop by themselves; kills those
 /// that do not.
-pub(super) async fn end_leftovers(state: &State) {
+pub(in crate::cli::dev) async fn end_leftovers(state: &State) {
     const PATIENCE: Duration = Duration::from_secs(12);
     let deadline = Instant::now() + PATIENCE;
     for node in &state.nodes {
