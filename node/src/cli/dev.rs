@@ -9,6 +9,7 @@ mod logs;
 mod merged;
 mod network;
 mod ps;
+mod restart;
 mod script;
 mod signals;
 mod topology;
@@ -41,6 +42,7 @@ enum Command {
     Up(up::Up),
     Ps(ps::Ps),
     Logs(logs::Logs),
+    Restart(restart::Restart),
     Down(down::Down),
 }
 
@@ -50,6 +52,7 @@ impl Dev {
             Command::Up(command) => command.run(globals),
             Command::Ps(command) => command.run(globals),
             Command::Logs(command) => command.run(globals),
+            Command::Restart(command) => command.run(globals),
             Command::Down(command) => command.run(globals),
         }
     }

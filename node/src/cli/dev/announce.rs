@@ -80,6 +80,9 @@ fn commands(state: &State, ground: &Ground, folders: &Folders) -> Vec<String> {
     commands.push(format!("{program} dev ps --name {name}"));
     commands.push(format!("{program} dev logs --name {name} -f"));
     commands.push(format!("{program} trace show --from {logs} --last 5"));
+    if let Some(node) = state.nodes.iter().find(reached) {
+        commands.push(format!("{program} dev restart {} --name {name}", node.name));
+    }
     commands.push(format!("{program} dev down --name {name}"));
     commands
 }

@@ -2,10 +2,12 @@
 
 mod child;
 mod ground;
+mod requests;
 mod state;
 mod supervisor;
 
 pub(super) use child::told;
 pub(super) use ground::Ground;
+pub(super) use requests::ask_to_restart;
 pub(super) use state::{NodeState, State};
 pub(super) use supervisor::{Network, end_leftovers};

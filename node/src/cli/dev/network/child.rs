@@ -46,7 +46,8 @@ pub(in crate::cli::dev) struct Child {
 }
 
 impl Child {
-    /// Starts a node that listens on any free port, and dials these addresses.
+    /// Starts a node that knows these addresses: of those that it dials, and its own, if it had
+    /// one before.
     pub(in crate::cli::dev) fn spawn(
         ground: &Ground,
         name: &NodeName,
@@ -122,6 +123,16 @@ impl Child {
         Ok(ended)
     }
 
+    /// Stops the process, and kills it where it does not end in time.
+    pub(in crate::cli::dev) async fn stop(&mut self, within: Duration) -> io::Result<()> {
+        self.signal(Signal::TERM);
+        if self.runs() && timeout(within, self.wait()).await.is_err() {
+            self.signal(Signal::KILL);
+            self.wait().await?;
+        }
+        Ok(())
+    }
+
     pub(in crate::cli::dev) fn runs(&self) -> bool {
         self.ended.is_none()
     }
@@ -151,7 +162,8 @@ pub(in crate::cli::dev) fn told(status: ExitStatus) -> String {
     }
 }
 
-const SOCKET: &str = "control.sock";
+/// The file name of a node's control socket.
+pub(super) const SOCKET: &str = "control.sock";
 
 /// The node's configuration, as a person would write it.
 fn configuration(
@@ -161,7 +173,9 @@ fn configuration(
     addresses: &BTreeMap<NodeName, String>,
 ) -> Result<String> {
     let home = ground.node(name);
-    let listen = if spec.listens { "[\"127.0.0.1:0\"]" } else { "[]" };
+    // Any free port at first; the same one when it starts again.
+    let address = addresses.get(name).map_or("127.0.0.1:0", String::as_str);
+    let listen = if spec.listens { format!("[\"{address}\"]") } else { "[]".to_owned() };
     let mut text = format!("name = \"{name}\"\nrole = \"{}\"\nlisten = {listen}\n", spec.role);
     writeln!(text, "control = {}", quoted(&home.join(SOCKET))?)?;
     if spec.role.answers() {

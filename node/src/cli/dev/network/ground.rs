@@ -78,6 +78,11 @@ impl Ground {
         self.folder.join("supervisor.log")
     }
 
+    /// Where the supervisor takes requests.
+    pub(in crate::cli::dev) fn requests(&self) -> PathBuf {
+        self.folder.join("supervisor.sock")
+    }
+
     pub(in crate::cli::dev) fn state_file(&self) -> PathBuf {
         self.folder.join("network.json")
     }

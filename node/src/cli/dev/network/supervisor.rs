@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -16,8 +17,9 @@ use jiff::Timestamp;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::child::{Child, identity, told};
+use super::child::{Child, SOCKET, identity, told};
 use super::ground::{Ground, Held, SPACE};
+use super::requests::{Asked, Requests};
 use super::state::{NodeState, State};
 use crate::cli::contexts::{Folders, Registered};
 use crate::cli::dev::signals::Signals;
@@ -30,6 +32,8 @@ const SESSIONS_TIMEOUT: Duration = Duration::from_secs(10);
 const ASK_EVERY: Duration = Duration::from_millis(20);
 /// What a node may take to stop: its drain, and the stages behind it.
 const STOP_TIMEOUT: Duration = Duration::from_secs(15);
+/// The longest path that every system takes for a Unix socket, in bytes (macOS: unix(4)).
+const SOCKET_PATH_MAX_BYTES: usize = 103;
 /// How long the throw-away authority lives.
 const AUTHORITY_LIFE: Duration = Duration::from_secs(90 * 86_400);
 
@@ -42,6 +46,9 @@ pub(in crate::cli::dev) struct Network {
     held: Held,
     children: Vec<Child>,
     log: File,
+    /// Where the nodes are that listen.
+    addresses: BTreeMap<NodeName, String>,
+    requests: Requests,
     /// Lets the commands find the network while it runs.
     registered: Option<Registered>,
 }
@@ -53,13 +60,20 @@ impl Network {
         held: Held,
         topology: Topology,
     ) -> Result<Self> {
-        match lay_out(ground, &held, &topology).hint(SPACE) {
-            Ok(log) => {
+        match lay_out(ground, &held, &topology) {
+            Ok((log, requests)) => {
                 let (name, supervisor) = (ground.name.to_string(), std::process::id());
-                let state = State { name, supervisor, ready: false, nodes: Vec::new() };
-                let ground = ground.clone();
-                let (children, registered) = (Vec::new(), None);
-                Ok(Self { ground, topology, state, held, children, log, registered })
+                Ok(Self {
+                    ground: ground.clone(),
+                    topology,
+                    state: State { name, supervisor, ready: false, nodes: Vec::new() },
+                    held,
+                    children: Vec::new(),
+                    log,
+                    addresses: BTreeMap::new(),
+                    requests,
+                    registered: None,
+                })
             }
             Err(trouble) => {
                 held.remove()?;
@@ -71,23 +85,22 @@ impl Network {
     /// Starts the nodes, each after those that it dials, and waits until they have met.
     pub(in crate::cli::dev) async fn start(&mut self, folders: &Folders) -> Result {
         self.write_state()?;
-        let mut addresses = BTreeMap::new();
         for name in self.topology.start_order() {
             let spec = &self.topology.nodes[&name];
-            let child = Child::spawn(&self.ground, &name, spec, &addresses)?;
+            let child = Child::spawn(&self.ground, &name, spec, &self.addresses)?;
             self.state.nodes.push(state_of(&child, spec));
             self.children.push(child);
             self.write_state()?;
             let Some(child) = self.children.last_mut() else { continue };
             let status = child.until_up().await?;
             if let Some(address) = status.listening.into_iter().next() {
-                addresses.insert(name, address.clone());
+                self.addresses.insert(name, address.clone());
                 let known = self.state.nodes.last_mut();
                 known.context("the node that was added above")?.address = Some(address);
             }
         }
         self.until_met().await?;
-        let person = context(&self.ground, &addresses)?;
+        let person = context(&self.ground, &self.addresses)?;
         self.registered = Some(folders.register(&self.ground.name, &person)?);
         self.state.ready = true;
         self.write_state()
@@ -98,7 +111,7 @@ impl Network {
         join_all(self.children.iter_mut().map(Child::go)).await;
     }
 
-    /// Tells of each node that ends, until none is left.
+    /// Tells of each node that ends, until none is left, and restarts those that it is asked to.
     pub(in crate::cli::dev) async fn watch(&mut self) -> Result {
         while self.children.iter().any(Child::runs) {
             let running = self.children.iter_mut().filter(|child| child.runs());
@@ -107,9 +120,20 @@ impl Network {
                     child.wait().await.map(|ended| (child.name.clone(), told(ended)))
                 })
             });
-            let (ended, ..) = select_all(ends).await;
-            let (name, how) = ended.context("cannot wait for the nodes")?;
-            self.note_end(&name, how)?;
+            let happened = tokio::select! {
+                (ended, ..) = select_all(ends) => Happened::Ended(ended),
+                asked = self.requests.next() => Happened::Asked(asked),
+            };
+            match happened {
+                Happened::Ended(ended) => {
+                    let (name, how) = ended.context("cannot wait for the nodes")?;
+                    self.note_end(&name, how)?;
+                }
+                Happened::Asked(asked) => {
+                    let done = self.restart(&asked.node).await;
+                    asked.answer(&done).await;
+                }
+            }
         }
         Err(Trouble::new(Exit::Failed, "all nodes have ended").details(
             self.state
@@ -117,6 +141,32 @@ impl Network {
                 .iter()
                 .filter_map(|node| Some(format!("{}: {}", node.name, node.ended.as_ref()?))),
         ))
+    }
+
+    /// Stops a node, if it runs, and starts it again where it was.
+    async fn restart(&mut self, name: &str) -> Result {
+        let known = self.children.iter().position(|child| child.name.as_str() == name);
+        let unknown = || Trouble::new(Exit::Usage, format!("there is no node {name}"));
+        let at = known.ok_or_else(unknown)?;
+        self.children[at].stop(STOP_TIMEOUT).await.context("cannot wait for the node")?;
+        let name = self.children[at].name.clone();
+        self.tell(&name, "INFO", "starts again")?;
+        let spec = &self.topology.nodes[&name];
+        self.children[at] = Child::spawn(&self.ground, &name, spec, &self.addresses)?;
+        let address = self.addresses.get(&name).cloned();
+        self.state.nodes[at] = NodeState { address, ..state_of(&self.children[at], spec) };
+        self.write_state()?;
+        let child = &mut self.children[at];
+        match child.until_up().await {
+            Ok(_) => child.go().await,
+            Err(trouble) => {
+                child.stop(Duration::ZERO).await.context("cannot wait for the node")?;
+                let how = child.ended.map(told).unwrap_or_default();
+                self.note_end(&name, how)?;
+                return Err(trouble);
+            }
+        }
+        Ok(())
     }
 
     /// Stops the nodes: asks all of them, and kills those that do not end in time, or all at the
@@ -206,20 +256,40 @@ impl Network {
     }
 }
 
-/// Makes the folder, the authority, the identities, and the supervisor's log.
-fn lay_out(ground: &Ground, held: &Held, topology: &Topology) -> Result<File> {
+/// What a supervisor waits for.
+enum Happened {
+    Ended(io::Result<(NodeName, String)>),
+    Asked(Asked),
+}
+
+/// Makes the folder, the authority, the identities, the supervisor's log and its socket.
+fn lay_out(ground: &Ground, held: &Held, topology: &Topology) -> Result<(File, Requests)> {
+    let sockets = topology.nodes.keys().map(|name| ground.node(name).join(SOCKET));
+    check_sockets(sockets.chain([ground.requests()]))?;
     held.clear()?;
     let network = topology.network.as_ref().unwrap_or(&ground.name);
     let authority = Authority::create(network, AUTHORITY_LIFE)?;
     let certs = ground.certs();
-    authority.save(&certs)?;
+    authority.save(&certs).hint(SPACE)?;
     let person: NodeName = PERSON.parse()?;
     for name in topology.nodes.keys().chain([&person]) {
-        authority.issue(name, DEFAULT_IDENTITY_LIFE)?.save(&certs)?;
+        authority.issue(name, DEFAULT_IDENTITY_LIFE)?.save(&certs).hint(SPACE)?;
     }
     let log = ground.supervisor_log();
     let opened = File::options().append(true).create(true).open(&log);
-    Ok(opened.with_context(|| format!("cannot make {}", log.display()))?)
+    let opened = opened.with_context(|| format!("cannot make {}", log.display()))?;
+    Ok((opened, Requests::at(&ground.requests())?))
+}
+
+fn check_sockets(mut paths: impl Iterator<Item = PathBuf>) -> Result {
+    match paths.find(|path| path.as_os_str().len() > SOCKET_PATH_MAX_BYTES) {
+        None => Ok(()),
+        Some(long) => {
+            let what = format!("{} is too long for a socket's path", long.display());
+            Err(Trouble::new(Exit::Failed, what)
+                .with_hint("set XDG_RUNTIME_DIR to a folder of yours with a shorter path"))
+        }
+    }
 }
 
 fn state_of(child: &Child, spec: &NodeSpec) -> NodeState {
