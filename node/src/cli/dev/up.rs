@@ -124,7 +124,7 @@ impl Up {
             globals.note(&format!("removing what a killed network {} left behind", left.name));
             end_leftovers(&left).await;
         }
-        let mut network = Network::prepare(ground, held, topology)?;
+        let mut network = Network::prepare(ground, held, topology, globals.verbose)?;
         let started = tokio::select! {
             started = network.start(folders) => started,
             () = signals.next() => Err(Trouble::new(Exit::Interrupted, "interrupted")),
@@ -142,9 +142,12 @@ impl Up {
             None => Ok(()),
         };
         let removed = network.remove();
-        let told = told.or_else(|trouble| if is_unread(&trouble) { Ok(()) } else { Err(trouble) });
-        ran.and(stopped).and(told).and(removed)?;
-        self.tell_end(ground, folders, globals)
+        let troubles = [ran, stopped, told, removed].into_iter().filter_map(Result::<()>::err);
+        // That nobody reads on is no reason to complain.
+        let mut troubles = troubles.filter(|trouble| !is_unread(trouble));
+        let Some(first) = troubles.next() else { return self.tell_end(ground, folders, globals) };
+        troubles.for_each(|trouble| trouble.tell());
+        Err(first)
     }
 
     /// From readiness to the wish to stop.
@@ -179,7 +182,7 @@ impl Up {
                 false => Ok(()),
             },
         };
-        (following.filter(|_| !matches!(&ran, Err(trouble) if is_unread(trouble))), ran)
+        (following, ran)
     }
 
     /// The processes have been waited for, and their ports went with them: the files are left to

@@ -147,7 +147,8 @@ impl Source {
 /// nothing else.
 pub(in crate::cli::dev) struct Following {
     ends: Arc<AtomicBool>,
-    ended: oneshot::Receiver<Result>,
+    /// Tells how the thread ended; gone once it has told.
+    ended: Option<oneshot::Receiver<Result>>,
 }
 
 impl Following {
@@ -159,20 +160,25 @@ impl Following {
             // Nobody listens any more only where the command has ended.
             let _ = told.send(follow.on(|| !told_to_end.load(Ordering::Relaxed)));
         })?;
-        Ok(Self { ends, ended })
+        Ok(Self { ends, ended: Some(ended) })
     }
 
-    /// Waits until the log cannot be written any more.
+    /// Waits until the log cannot be written any more; for ever where that was told before.
     pub(in crate::cli::dev) async fn broken(&mut self) -> Result {
-        (&mut self.ended).await.unwrap_or(Ok(()))
+        let Some(ended) = &mut self.ended else { return std::future::pending().await };
+        let how = ended.await.unwrap_or(Ok(()));
+        self.ended = None;
+        how
     }
 
     /// Writes what is left, if the terminal takes it.
     pub(in crate::cli::dev) async fn end(self) -> Result {
         const PATIENCE: Duration = Duration::from_secs(2);
         self.ends.store(true, Ordering::Relaxed);
-        match tokio::time::timeout(PATIENCE, self.ended).await {
+        let Some(ended) = self.ended else { return Ok(()) };
+        match tokio::time::timeout(PATIENCE, ended).await {
             Ok(Ok(ended)) => ended,
+            // A terminal that stands still, or a thread that is gone: nothing more can be shown.
             _ => Ok(()),
         }
     }

@@ -47,12 +47,13 @@ pub(in crate::cli::dev) struct Child {
 
 impl Child {
     /// Starts a node that knows these addresses: of those that it dials, and its own, if it had
-    /// one before.
+    /// one before; it logs at the usual level, or at one more for each `verbose`.
     pub(in crate::cli::dev) fn spawn(
         ground: &Ground,
         name: &NodeName,
         spec: &NodeSpec,
         addresses: &BTreeMap<NodeName, String>,
+        verbose: u8,
     ) -> Result<Self> {
         let home = ground.node(name);
         let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&home);
@@ -66,6 +67,7 @@ impl Child {
 
         let mut command = Command::new(std::env::current_exe().context("this program's path")?);
         command.args(["run", "--log-format", "json", "--config"]).arg(&config);
+        command.args((0..verbose).map(|_| "-v"));
         command.arg("--script").arg(&script).current_dir(&home).kill_on_drop(true);
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(opened);
         // Ctrl-C at the terminal is the supervisor's: it stops the nodes in order.

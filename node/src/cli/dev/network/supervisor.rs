@@ -49,6 +49,8 @@ pub(in crate::cli::dev) struct Network {
     /// Where the nodes are that listen.
     addresses: BTreeMap<NodeName, String>,
     requests: Requests,
+    /// How much more than usual the nodes log.
+    verbose: u8,
     /// Lets the commands find the network while it runs.
     registered: Option<Registered>,
 }
@@ -59,6 +61,7 @@ impl Network {
         ground: &Ground,
         held: Held,
         topology: Topology,
+        verbose: u8,
     ) -> Result<Self> {
         match lay_out(ground, &held, &topology) {
             Ok((log, requests)) => {
@@ -72,6 +75,7 @@ impl Network {
                     log,
                     addresses: BTreeMap::new(),
                     requests,
+                    verbose,
                     registered: None,
                 })
             }
@@ -87,7 +91,7 @@ impl Network {
         self.write_state()?;
         for name in self.topology.start_order() {
             let spec = &self.topology.nodes[&name];
-            let child = Child::spawn(&self.ground, &name, spec, &self.addresses)?;
+            let child = Child::spawn(&self.ground, &name, spec, &self.addresses, self.verbose)?;
             self.state.nodes.push(state_of(&child, spec));
             self.children.push(child);
             self.write_state()?;
@@ -152,7 +156,7 @@ impl Network {
         let name = self.children[at].name.clone();
         self.tell(&name, "INFO", "starts again")?;
         let spec = &self.topology.nodes[&name];
-        self.children[at] = Child::spawn(&self.ground, &name, spec, &self.addresses)?;
+        self.children[at] = Child::spawn(&self.ground, &name, spec, &self.addresses, self.verbose)?;
         let address = self.addresses.get(&name).cloned();
         self.state.nodes[at] = NodeState { address, ..state_of(&self.children[at], spec) };
         self.write_state()?;
