@@ -236,6 +236,34 @@ fn a_running_network_is_the_context_of_the_other_commands() {
 }
 
 #[test]
+fn a_node_that_is_restarted_keeps_its_address_and_its_data_even_when_it_was_killed() {
+    let home = Home::new();
+    assert_eq!(home.run(&["dev", "up", "-d", "-f", &topologies("hub")]).0, 0);
+    let call = ["call", "hub", "people.create", "name=Zoe", "-o", "json"];
+    let (_, person, messages) = home.run(&call);
+    let person: Value = serde_json::from_str(&person).expect(&messages);
+    let id = format!("id={}", person["id"].as_str().unwrap());
+    let hub = || home.nodes().into_iter().find(|node| node["name"] == "hub").unwrap();
+    let before = hub();
+    for killed in [false, true] {
+        let pid = home.pid("hub");
+        if killed {
+            kill("-9", &pid);
+            until("it is dead", || hub()["state"] != "up");
+        }
+        let (code, _, messages) = home.run(&["dev", "restart", "hub"]);
+        assert_eq!((code, messages.as_str()), (0, "hub is up again\n"));
+        let (code, found, messages) = home.run(&["call", "hub", "people.get", &id]);
+        assert!(code == 0 && found.contains("Zoe"), "{messages}");
+        assert_eq!(hub()["address"], before["address"]);
+        assert_ne!(home.pid("hub"), pid);
+    }
+    assert_eq!(home.run(&["dev", "restart", "hbu"]).0, 2);
+    assert_eq!(home.run(&["dev", "down"]).0, 0);
+    until("nothing is left", || home.is_clean());
+}
+
+#[test]
 fn the_folder_of_a_network_is_closed_to_others() {
     let home = Home::new();
     let (code, _, messages) = home.run(&["dev", "up", "-d", "-f", &topologies("duo")]);
@@ -342,14 +370,25 @@ fn a_reader_that_goes_away_ends_the_network() {
 #[test]
 fn a_node_that_cannot_start_is_told_with_its_own_words() {
     let home = Home::new();
-    let mut up = home.command(&["dev", "up", "-d", "-f", &topologies("duo")]);
-    // Its control sockets have paths that are too long.
+    assert_eq!(home.run(&["dev", "up", "-d", "-f", &topologies("duo")]).0, 0);
+    fs::remove_file(home.runtime().join("bothways/dev/duo/certs/phone.key")).unwrap();
+    let (code, _, messages) = home.run(&["dev", "restart", "phone"]);
+    assert_eq!(code, 1);
+    assert!(messages.starts_with("error: phone did not start: exit code 3; "), "{messages}");
+    assert!(messages.contains("phone.key"), "{messages}");
+    let states: Vec<_> = home.nodes().iter().map(|node| node["state"].to_string()).collect();
+    assert_eq!(states, ["\"up\"", "\"exit code 3\""]);
+}
+
+#[test]
+fn a_folder_with_too_long_a_path_for_sockets_is_told_before_anything_starts() {
+    let home = Home::new();
     let long = home.0.path().join("x".repeat(90));
     fs::DirBuilder::new().mode(0o700).create(&long).unwrap();
+    let mut up = home.command(&["dev", "up", "-d", "-f", &topologies("duo")]);
     let (code, _, messages) = told(&up.env("XDG_RUNTIME_DIR", &long).output().unwrap());
     assert_eq!(code, 1, "{messages}");
-    assert!(messages.starts_with("error: desk did not start: exit code "), "{messages}");
-    assert!(messages.contains("is too long for a socket"), "{messages}");
+    assert!(messages.contains("is too long for a socket's path\nhint: set XDG_RUNTIME_DIR"));
     assert!(!long.join("bothways/dev").exists());
 }
 
