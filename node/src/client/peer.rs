@@ -228,7 +228,9 @@ impl Asking {
                 Err(error) if error.surely_not_processed() && attempt < ATTEMPTS_MAX => {
                     attempt += 1;
                     tracing::debug!(peer = %name, attempt, "request goes to another session");
-                    self.outbound.table.until_other(&session, self.ask.deadline).await;
+                    let soon = Instant::now() + self.outbound.limits.redial_min;
+                    let until = soon.min(self.ask.deadline);
+                    self.outbound.table.until_other(&session, until).await;
                 }
                 answer => return answer,
             }

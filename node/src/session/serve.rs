@@ -36,6 +36,9 @@ pub(crate) struct Arrival {
 
 /// Who answers what a session hands on.
 pub(crate) trait Dispatch: Send + Sync + 'static {
+    /// Whether requests are answered at all.
+    fn answers(&self) -> bool;
+
     /// The largest message that any method takes, in bytes.
     fn message_bytes(&self) -> usize;
 
@@ -178,7 +181,12 @@ impl<D: Dispatch> Serving<D> {
                 self.away = Some((why, Instant::now()));
                 self.say(Control::GoingAway(GoingAway { last: self.last_begun, why }));
             }
-            if asking == 0 && self.requests.is_empty() && self.said_bye.is_none() {
+            let idle = asking == 0 && self.requests.is_empty();
+            if idle && !self.dispatch.answers() {
+                // Nothing is answered here, so nothing of an answer can be under way.
+                return self.end(CloseCode::Bye, "bye");
+            }
+            if idle && self.said_bye.is_none() {
                 self.said_bye = Some(Instant::now());
                 self.session.note_end();
                 self.say(Control::Bye(Bye { why }));
