@@ -5,7 +5,7 @@ use std::time::Duration;
 use bothways_protocol::{IdempotencyKey, MethodName};
 use clap::Args;
 
-use super::caller::{CallerArgs, deadline, duration};
+use super::caller::{Caller, CallerArgs, deadline, duration};
 use super::json::Shown;
 use super::params::params;
 use super::peer::PeerArg;
@@ -58,11 +58,11 @@ impl Call {
     pub(super) fn run(self, globals: &Globals) -> Result {
         let params = params(self.data.as_deref(), &self.fields)
             .map_err(|error| Trouble::of(Exit::Usage, error))?;
-        let plan = self.caller.plan(&self.peer, globals)?;
+        let Caller { plan, records } = self.caller.caller(&self.peer, globals)?;
         let deadline = deadline(self.deadline, &plan)?;
         let (peer, method, key) = (self.peer.name, self.method, self.idempotency_key);
         let request = Request { peer, method, params, deadline, key };
-        let result = remote::block_on(globals, remote::ask(plan, request))?;
+        let result = remote::block_on_recorded(globals, records, remote::ask(plan, request))?;
         let out = globals.out();
         Ok(out.one(&Shown(&result), |_| human(&result, out))?)
     }

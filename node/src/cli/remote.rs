@@ -1,13 +1,14 @@
 //! Where the command line meets the node: one function for each thing that a command asks of it.
 
 use std::future::Future;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use bothways::config::{LogFormat, LogPlan, Plan};
 use bothways::control::{self, Control, SessionStatus};
-use bothways::logs::Logs;
+use bothways::exchange;
+use bothways::logs::{LogError, Logs};
 use bothways::service::{DescribeMethods, MethodInfo, Ping, Router};
 use bothways::{DialError, Node, RequestError, Services};
 use bothways_protocol::{
@@ -186,11 +187,18 @@ fn tell(error: RequestError) -> Trouble {
     Trouble::of(exit, error)
 }
 
-/// Runs a short-lived client; Ctrl-C ends it. It logs only where `-v` asks for it.
+/// Runs what needs a runtime; Ctrl-C ends it. It logs only where `-v` asks for it.
 pub(super) fn block_on<T>(globals: &Globals, work: impl Future<Output = Result<T>>) -> Result<T> {
-    let plan =
-        |level: &str| LogPlan { format: LogFormat::Text, level: level.to_owned(), file: None };
-    let _logs = globals.log_level().map(|level| Logs::start(&plan(level))).transpose()?;
+    block_on_recorded(globals, None, work)
+}
+
+/// As [`block_on`], and each request leaves its line in `records`.
+pub(super) fn block_on_recorded<T>(
+    globals: &Globals,
+    records: Option<PathBuf>,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    let _logs = start_logs(globals, records)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         tokio::select! {
@@ -201,6 +209,31 @@ pub(super) fn block_on<T>(globals: &Globals, work: impl Future<Output = Result<T
             }
         }
     })
+}
+
+fn start_logs(globals: &Globals, records: Option<PathBuf>) -> Result<Logs> {
+    let shown = globals.log_level().map(|level| LogPlan {
+        format: LogFormat::Text,
+        level: level.to_owned(),
+        file: None,
+    });
+    let recorded = records.map(|file| LogPlan {
+        format: LogFormat::Json,
+        level: format!("{}=info", exchange::TARGET),
+        file: Some(file),
+    });
+    match Logs::start_all(shown.iter().chain(&recorded)) {
+        Ok(logs) => Ok(logs),
+        // A request is more than its record: it is made all the same.
+        Err(error @ LogError::Open { .. }) => {
+            globals.warn_all(&[format!(
+                "this request is not recorded: {}",
+                Trouble::from(error).what()
+            )]);
+            Ok(Logs::start_all(&shown)?)
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// What a person needs of a failure that a peer answered.

@@ -32,6 +32,11 @@ impl Trouble {
         Self { exit, ..Self::from(cause) }
     }
 
+    /// What happened and why, in one line.
+    pub(crate) fn what(&self) -> String {
+        chain(&self.cause)
+    }
+
     /// Adds lines that are shown, indented, under the error.
     #[must_use]
     pub(crate) fn details(mut self, details: impl IntoIterator<Item = String>) -> Self {
