@@ -141,6 +141,15 @@ fn a_call_without_a_network_says_how_to_get_one() {
 }
 
 #[test]
+fn without_home_in_the_environment_commands_still_find_their_folders() {
+    let home = Home::new();
+    for words in [["context", "list"], ["dev", "ps"]] {
+        let (code, _, messages) = told(&home.command(&words).env_remove("HOME").output().unwrap());
+        assert_eq!(code, 0, "{messages}");
+    }
+}
+
+#[test]
 fn wrong_params_are_told_before_anything_is_sent() {
     let home = Home::new();
     for words in [["a=1", "a=2"], ["a", "b=1"], ["a:={", "b=1"], ["-d", "[1"]] {
@@ -215,6 +224,9 @@ fn a_node_that_runs_is_called_and_drains_when_it_is_told_to_stop() {
     let (code, data, messages) = home.run(&[words.as_slice(), &asker].concat());
     assert_eq!((code, data.as_str()), (1, ""));
     assert!(messages.contains("error: hub answered invalid_argument"), "{messages}");
+    let words = ["call", &peer, "people.list", "limit=10"];
+    let (_, _, messages) = home.run(&[words.as_slice(), &asker].concat());
+    assert!(messages.ends_with("hint: limit=10 sends text: try limit:=10\n"), "{messages}");
     let (code, methods, _) = home.run(&[["methods", &peer].as_slice(), &asker].concat());
     assert!(code == 0 && methods.contains("people.create"), "{methods}");
     assert_eq!(home.run(&[["ping", &peer].as_slice(), &asker].concat()).0, 0);

@@ -126,8 +126,10 @@ impl Folders {
         let absolute = |variable| {
             std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute())
         };
+        // Where HOME is not set (services, cron), the system knows the user's home.
+        let home = || std::env::home_dir().filter(|home| home.is_absolute());
         let config = absolute("XDG_CONFIG_HOME")
-            .or_else(|| Some(absolute("HOME")?.join(".config")))
+            .or_else(|| Some(home()?.join(".config")))
             .ok_or_else(|| anyhow!("neither XDG_CONFIG_HOME nor HOME names a folder"))
             .exit(Exit::Config)?;
         let user = rustix::process::geteuid().as_raw();

@@ -44,6 +44,11 @@ impl Trouble {
         self
     }
 
+    /// What a line `name: …` under the error says.
+    pub(crate) fn detail(&self, name: &str) -> Option<&str> {
+        self.details.iter().find_map(|detail| detail.strip_prefix(name)?.strip_prefix(": "))
+    }
+
     /// Adds what to do next: lower case, no full stop.
     #[must_use]
     pub(crate) fn with_hint(self, hint: impl Into<String>) -> Self {
