@@ -2,11 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a scenario that cannot go on has failed")]
 
+mod bad_answers;
 mod bad_certificates;
 mod bad_greetings;
 mod bad_requests;
 mod both_ways;
 mod bounds;
+mod command_line;
 mod deadlines;
 mod dialing;
 mod keys;

@@ -228,7 +228,9 @@ impl Asking {
                 Err(error) if error.surely_not_processed() && attempt < ATTEMPTS_MAX => {
                     attempt += 1;
                     tracing::debug!(peer = %name, attempt, "request goes to another session");
-                    self.outbound.table.until_other(&session, self.ask.deadline).await;
+                    let soon = Instant::now() + self.outbound.limits.redial_min;
+                    let until = soon.min(self.ask.deadline);
+                    self.outbound.table.until_other(&session, until).await;
                 }
                 answer => return answer,
             }
@@ -265,11 +267,11 @@ impl Asking {
         let mut changes = self.outbound.table.changes();
         // One that came in between is a change as well.
         changes.mark_changed();
-        let mut failed = self
-            .outbound
-            .dialers
-            .want(name)
-            .ok_or_else(|| RequestError::NotConnected { peer: name.clone() })?;
+        let Some(mut failed) = self.outbound.dialers.want(name) else {
+            // A client that is connected does not answer, and says so.
+            let client = self.outbound.table.find_client(name);
+            return client.ok_or_else(|| RequestError::NotConnected { peer: name.clone() });
+        };
         let waiting = async {
             loop {
                 tokio::select! {

@@ -16,6 +16,10 @@ use crate::session::{Arrival, Dispatch};
 use crate::transport::{MessageReader, ReadError};
 
 impl Dispatch for Inbound {
+    fn answers(&self) -> bool {
+        self.outbound.role.answers()
+    }
+
     fn message_bytes(&self) -> usize {
         self.largest_message()
     }

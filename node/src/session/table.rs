@@ -74,11 +74,23 @@ impl Table {
         self.note_change();
     }
 
-    /// The session on which requests to this peer are begun: the newest that is open.
+    /// The session on which requests to this peer are begun: the newest that is open, and whose
+    /// other end answers. A client under the peer's name, such as a command run with its identity,
+    /// is none.
     pub(crate) fn find(&self, peer: &NodeName) -> Option<Session> {
+        self.newest(peer, |facts| facts.role.answers())
+    }
+
+    /// The newest open session with a client of this name.
+    pub(crate) fn find_client(&self, peer: &NodeName) -> Option<Session> {
+        self.newest(peer, |facts| !facts.role.answers())
+    }
+
+    fn newest(&self, peer: &NodeName, fits: impl Fn(&Facts) -> bool) -> Option<Session> {
         let sessions = self.lock();
         let mut known = sessions.by_peer.get(peer)?.iter().rev();
-        known.find(|session| session.stage() == Stage::Open).cloned()
+        let fits = |session: &&Session| session.stage() == Stage::Open && fits(session.facts());
+        known.find(fits).cloned()
     }
 
     /// Says whether a peer may have one more connection; how many it has, where it may not.
