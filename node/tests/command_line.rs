@@ -282,6 +282,20 @@ fn a_request_leaves_its_line_in_the_log_that_the_context_names() {
 }
 
 #[test]
+fn an_identity_of_another_authority_is_distrust() {
+    let (home, other) = (Home::new(), Home::new());
+    home.issue(&["hub"]);
+    other.issue(&["cli"]);
+    let of_other = |file: &str| other.path().join("certs").join(file).display().to_string();
+    let (certificate, key) = (of_other("cli.pem"), of_other("cli.key"));
+    let words = ["ping", "hub@127.0.0.1:9", "--authority", "certs/authority.pem"];
+    let identity = ["--certificate", &certificate, "--key", &key];
+    let (code, _, messages) = home.run(&[words.as_slice(), &identity].concat());
+    assert_eq!(code, 5, "{messages}");
+    assert!(messages.contains("was not issued by the authority of demo"), "{messages}");
+}
+
+#[test]
 fn a_reader_that_goes_away_is_no_error() {
     let home = Home::new();
     let mut show = home.command(&["config", "show"]);

@@ -67,11 +67,11 @@ impl Call {
     pub(super) fn run(self, globals: &Globals) -> Result {
         let params = params(self.data.as_deref(), &self.fields)
             .map_err(|error| Trouble::of(Exit::Usage, error))?;
-        let Caller { plan, records } = self.caller.caller(&self.peer, globals)?;
+        let Caller { plan, log } = self.caller.caller(&self.peer, globals)?;
         let deadline = deadline(self.deadline, &plan)?;
         let (peer, method, key) = (self.peer.name, self.method, self.idempotency_key);
         let request = Request { peer, method, params, deadline, key };
-        let result = remote::block_on_recorded(globals, records, remote::ask(plan, request))
+        let result = remote::block_on_logged(globals, log, remote::ask(plan, request))
             .map_err(|trouble| advise(trouble, &self.fields))?;
         let out = globals.out();
         Ok(out.one(&Shown(&result), |_| human(&result, out))?)

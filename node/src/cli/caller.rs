@@ -37,8 +37,8 @@ pub(super) struct CallerArgs {
 pub(super) struct Caller {
     /// A client that knows the one peer that is asked.
     pub(super) plan: Plan,
-    /// The log to which the caller's end of each request is added: the one that the context names.
-    pub(super) records: Option<PathBuf>,
+    /// Where the caller's end of each request is logged: where the context says.
+    pub(super) log: Option<PathBuf>,
 }
 
 impl CallerArgs {
@@ -52,10 +52,10 @@ impl CallerArgs {
         if !settings.peers().any(|(name, _)| name == peer.name.as_str()) {
             return Err(unknown_peer(peer, &settings));
         }
-        let records = context.map(|context| context.log()).transpose().map_err(tell_settings)?;
-        let records = records.flatten();
+        let log = context.map(|context| context.log()).transpose().map_err(tell_settings)?;
+        let log = log.flatten();
         let plan = settings.of_client(&peer.name).check().map_err(tell_settings)?;
-        Ok(Caller { plan, records })
+        Ok(Caller { plan, log })
     }
 
     fn settings(&self, peer: &PeerArg, context: Option<&Context>) -> Result<Settings> {

@@ -44,13 +44,10 @@ impl Row for MethodInfo {
 
 impl Methods {
     pub(super) fn run(self, globals: &Globals) -> Result {
-        let Caller { plan, records } = self.caller.caller(&self.peer, globals)?;
+        let Caller { plan, log } = self.caller.caller(&self.peer, globals)?;
         let deadline = deadline(self.deadline, &plan)?;
-        let methods = remote::block_on_recorded(
-            globals,
-            records,
-            remote::methods(plan, self.peer.name, deadline),
-        )?;
+        let methods =
+            remote::block_on_logged(globals, log, remote::methods(plan, self.peer.name, deadline))?;
         Ok(globals.out().list(&methods)?)
     }
 }

@@ -44,7 +44,7 @@ struct Answer {
 
 impl Ping {
     pub(super) fn run(self, globals: &Globals) -> Result {
-        let Caller { plan, records } = self.caller.caller(&self.peer, globals)?;
+        let Caller { plan, log } = self.caller.caller(&self.peer, globals)?;
         let deadline = deadline(self.deadline, &plan)?;
         let (out, peer) = (globals.out(), &self.peer.name);
         let show = |pong: remote::Pong| {
@@ -55,6 +55,6 @@ impl Ping {
             })?)
         };
         let ping = remote::ping(plan, peer.clone(), self.count, self.interval, deadline, show);
-        remote::block_on_recorded(globals, records, ping)
+        remote::block_on_logged(globals, log, ping)
     }
 }
