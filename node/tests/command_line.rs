@@ -98,6 +98,10 @@ fn check_says_what_the_node_would_do() {
     assert!(data.starts_with("name         hub\nnetwork      demo\nrole         peer\n"), "{data}");
     assert!(messages.starts_with("warning: there is no data folder"), "{messages}");
 
+    let (code, _, messages) = home.run(&["config", "check"]);
+    assert_eq!(code, 3);
+    assert!(messages.contains("hint: name the file that says it with --config"), "{messages}");
+
     let (code, _, messages) = home.run(&[check.as_slice(), &["--name", "hug"]].concat());
     assert_eq!(code, 3);
     assert!(messages.starts_with("error: --name: `name` is \"hug\", but the certificate says hub"));
@@ -250,18 +254,15 @@ fn a_request_leaves_its_line_in_the_log_that_the_context_names() {
     let hub = Running::hub(&home);
     let identity = ["--certificate", "certs/cli.pem", "--key", "certs/cli.key", "--authority"];
     let identity = [identity.as_slice(), &["certs/authority.pem"]].concat();
-    let peer = ["--peer", &hub.peer.replace('@', "=")];
-    let add = [["context", "add", "demo"].as_slice(), &identity, &peer].concat();
-    assert_eq!(home.run(&add).0, 0);
-    assert_eq!(home.run(&["context", "use", "demo"]).0, 0);
-    let name_log = |log: &str| {
-        let context = home.path().join(".config/bothways/contexts/demo.toml");
-        let text = std::fs::read_to_string(&context).unwrap();
-        let (before, _) = text.split_once("\n[log]").unwrap_or((&text, ""));
-        std::fs::write(&context, format!("{before}\n[log]\nfile = '{log}'\n")).unwrap();
+    let peer = hub.peer.replace('@', "=");
+    let use_context = |name, log| {
+        let rest = ["--peer", &peer, "--log-file", log];
+        let add = [["context", "add", name].as_slice(), &identity, &rest].concat();
+        assert_eq!(home.run(&add).0, 0);
+        assert_eq!(home.run(&["context", "use", name]).0, 0);
     };
 
-    name_log(home.path().join("cli.log").to_str().unwrap());
+    use_context("demo", "cli.log");
     assert_eq!(home.run(&["call", "hub", "people.create", "name=Ann"]).0, 0);
     assert_eq!(home.run(&["call", "hub", "people.create", "name="]).0, 1);
     let mut as_the_node = home.command(&["methods", "hub"]);
@@ -273,7 +274,7 @@ fn a_request_leaves_its_line_in_the_log_that_the_context_names() {
     }
     assert!(!home.path().join("node.log").exists(), "that variable is for nodes");
 
-    name_log("/nowhere/cli.log");
+    use_context("nowhere", "/nowhere/cli.log");
     let (code, data, messages) = home.run(&["ping", "hub"]);
     assert_eq!(code, 0, "{messages}");
     assert!(data.contains("answered"), "{data}");
