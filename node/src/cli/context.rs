@@ -36,12 +36,16 @@ pub(super) struct ContextArgs {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// List the contexts
+    #[command(after_help = EXAMPLES)]
     List,
     /// Show the context that is used, each value with its line
+    #[command(after_help = EXAMPLES)]
     Show,
     /// Use a context wherever none is asked for
+    #[command(after_help = EXAMPLES)]
     Use(Use),
     /// Save a context under a new name
+    #[command(after_help = EXAMPLES)]
     Add(Add),
 }
 
