@@ -25,7 +25,7 @@ use crate::config::{LevelError, LogFormat, LogPlan};
 /// Logging, for as long as this is held: dropping it writes what is still queued.
 #[must_use = "the log ends when this is dropped"]
 pub struct Logs {
-    _writing: WorkerGuard,
+    _writing: Vec<WorkerGuard>,
 }
 
 /// Why there is no log.
@@ -55,13 +55,26 @@ impl Logs {
     /// # Errors
     /// Where the level is none, the file cannot be opened, or the process logs already.
     pub fn start(plan: &LogPlan) -> Result<Self, LogError> {
-        let filter = plan.filter()?;
-        let output = Output::of(plan)?;
-        let look = output.look(plan.format);
-        let (writer, writing) = sink::start(output, look);
-        let subscriber = tracing_subscriber::registry().with(layer(look, filter, writer));
+        Self::start_all([plan])
+    }
+
+    /// Starts several logs, each as its own plan says, as [`start`](Self::start) does one.
+    ///
+    /// # Errors
+    /// As those of [`start`](Self::start); then none of them is started.
+    pub fn start_all<'p>(plans: impl IntoIterator<Item = &'p LogPlan>) -> Result<Self, LogError> {
+        let (mut layers, mut guards) = (Vec::new(), Vec::new());
+        for plan in plans {
+            let filter = plan.filter()?;
+            let output = Output::of(plan)?;
+            let look = output.look(plan.format);
+            let (writer, writing) = sink::start(output, look);
+            layers.push(layer(look, filter, writer));
+            guards.push(writing);
+        }
+        let subscriber = tracing_subscriber::registry().with(layers);
         subscriber.try_init().map_err(|_| LogError::Twice)?;
-        Ok(Self { _writing: writing })
+        Ok(Self { _writing: guards })
     }
 }
 
@@ -117,7 +130,7 @@ impl Write for Output {
     }
 }
 
-fn layer<S, W>(look: Look, filter: EnvFilter, writer: W) -> impl Layer<S>
+fn layer<S, W>(look: Look, filter: EnvFilter, writer: W) -> Box<dyn Layer<S> + Send + Sync>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,

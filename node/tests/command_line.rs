@@ -2,9 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test it says that the test is wrong")]
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Lines};
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
 use bothways_certs::{Authority, DEFAULT_AUTHORITY_LIFE, DEFAULT_IDENTITY_LIFE};
 
@@ -98,6 +98,10 @@ fn check_says_what_the_node_would_do() {
     assert!(data.starts_with("name         hub\nnetwork      demo\nrole         peer\n"), "{data}");
     assert!(messages.starts_with("warning: there is no data folder"), "{messages}");
 
+    let (code, _, messages) = home.run(&["config", "check"]);
+    assert_eq!(code, 3);
+    assert!(messages.contains("hint: name the file that says it with --config"), "{messages}");
+
     let (code, _, messages) = home.run(&[check.as_slice(), &["--name", "hug"]].concat());
     assert_eq!(code, 3);
     assert!(messages.starts_with("error: --name: `name` is \"hug\", but the certificate says hub"));
@@ -141,6 +145,15 @@ fn a_call_without_a_network_says_how_to_get_one() {
 }
 
 #[test]
+fn without_home_in_the_environment_commands_still_find_their_folders() {
+    let home = Home::new();
+    for words in [["context", "list"], ["dev", "ps"]] {
+        let (code, _, messages) = told(&home.command(&words).env_remove("HOME").output().unwrap());
+        assert_eq!(code, 0, "{messages}");
+    }
+}
+
+#[test]
 fn wrong_params_are_told_before_anything_is_sent() {
     let home = Home::new();
     for words in [["a=1", "a=2"], ["a", "b=1"], ["a:={", "b=1"], ["-d", "[1"]] {
@@ -165,17 +178,43 @@ fn a_context_that_was_added_and_chosen_is_used() {
     assert!(messages.contains("hint: hub is known here"), "{messages}");
 }
 
+/// A node that runs, its log on standard error, until this is dropped.
+struct Running {
+    process: Child,
+    log: Lines<BufReader<ChildStderr>>,
+    /// Its name and address.
+    peer: String,
+}
+
+impl Running {
+    /// Runs the node of `bothways.toml` as the hub.
+    fn hub(home: &Home) -> Self {
+        assert_eq!(home.run(&["config", "init"]).0, 0);
+        let run = ["run", "--config", "bothways.toml", "--listen", "127.0.0.1:0", "--data", "data"];
+        let mut process = home.command(&run).stderr(Stdio::piped()).spawn().unwrap();
+        let mut log = BufReader::new(process.stderr.take().unwrap()).lines();
+        let line = log.next().unwrap().unwrap();
+        let started: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(started["message"], "started");
+        let peer = format!("hub@{}", started["listening"].as_str().unwrap());
+        Self { process, log, peer }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // One that has ended already cannot be killed, and need not be.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
 #[test]
 fn a_node_that_runs_is_called_and_drains_when_it_is_told_to_stop() {
     let home = Home::new();
     home.issue(&["hub", "cli"]);
-    assert_eq!(home.run(&["config", "init"]).0, 0);
-    let run = ["run", "--config", "bothways.toml", "--listen", "127.0.0.1:0", "--data", "data"];
-    let mut hub = home.command(&run).stderr(Stdio::piped()).spawn().unwrap();
-    let mut log = BufReader::new(hub.stderr.take().unwrap()).lines();
-    let started: serde_json::Value = serde_json::from_str(&log.next().unwrap().unwrap()).unwrap();
-    assert_eq!(started["message"], "started");
-    let peer = format!("hub@{}", started["listening"].as_str().unwrap());
+    let mut hub = Running::hub(&home);
+    let peer = hub.peer.clone();
     let asker = ["--certificate", "certs/cli.pem", "--key", "certs/cli.key", "--authority"];
     let asker = [asker.as_slice(), &["certs/authority.pem", "-o", "json"]].concat();
 
@@ -189,6 +228,9 @@ fn a_node_that_runs_is_called_and_drains_when_it_is_told_to_stop() {
     let (code, data, messages) = home.run(&[words.as_slice(), &asker].concat());
     assert_eq!((code, data.as_str()), (1, ""));
     assert!(messages.contains("error: hub answered invalid_argument"), "{messages}");
+    let words = ["call", &peer, "people.list", "limit=10"];
+    let (_, _, messages) = home.run(&[words.as_slice(), &asker].concat());
+    assert!(messages.ends_with("hint: limit=10 sends text: try limit:=10\n"), "{messages}");
     let (code, methods, _) = home.run(&[["methods", &peer].as_slice(), &asker].concat());
     assert!(code == 0 && methods.contains("people.create"), "{methods}");
     assert_eq!(home.run(&[["ping", &peer].as_slice(), &asker].concat()).0, 0);
@@ -196,13 +238,62 @@ fn a_node_that_runs_is_called_and_drains_when_it_is_told_to_stop() {
     assert_eq!(home.run(&[["ping", &wrong].as_slice(), &asker].concat()).0, 5);
     assert_eq!(home.run(&["peers", "--control", "data/control.sock"]).0, 0);
 
-    let hub_id = rustix::process::Pid::from_child(&hub);
+    let hub_id = rustix::process::Pid::from_child(&hub.process);
     rustix::process::kill_process(hub_id, rustix::process::Signal::TERM).unwrap();
-    assert_eq!(hub.wait().unwrap().code(), Some(0));
-    let last = log.last().unwrap().unwrap();
+    assert_eq!(hub.process.wait().unwrap().code(), Some(0));
+    let last = hub.log.by_ref().map(Result::unwrap).last().unwrap();
     assert!(last.contains("\"stopped\""), "{last}");
     assert_eq!(home.run(&["peers", "--control", "data/control.sock"]).0, 4);
     assert_eq!(home.run(&[["ping", &peer].as_slice(), &asker].concat()).0, 4);
+}
+
+#[test]
+fn a_request_leaves_its_line_in_the_log_that_the_context_names() {
+    let home = Home::new();
+    home.issue(&["hub", "cli"]);
+    let hub = Running::hub(&home);
+    let identity = ["--certificate", "certs/cli.pem", "--key", "certs/cli.key", "--authority"];
+    let identity = [identity.as_slice(), &["certs/authority.pem"]].concat();
+    let peer = hub.peer.replace('@', "=");
+    let use_context = |name, log| {
+        let rest = ["--peer", &peer, "--log-file", log];
+        let add = [["context", "add", name].as_slice(), &identity, &rest].concat();
+        assert_eq!(home.run(&add).0, 0);
+        assert_eq!(home.run(&["context", "use", name]).0, 0);
+    };
+
+    use_context("demo", "cli.log");
+    assert_eq!(home.run(&["call", "hub", "people.create", "name=Ann"]).0, 0);
+    assert_eq!(home.run(&["call", "hub", "people.create", "name="]).0, 1);
+    let mut as_the_node = home.command(&["methods", "hub"]);
+    as_the_node.env("BOTHWAYS_LOG_FILE", home.path().join("node.log"));
+    assert!(as_the_node.output().unwrap().status.success());
+    let (_, shown, _) = home.run(&["trace", "show", "--from", "cli.log", "-o", "json"]);
+    for word in ["people.create", "invalid_argument", "node.methods"] {
+        assert!(shown.contains(word), "{word} in {shown}");
+    }
+    assert!(!home.path().join("node.log").exists(), "that variable is for nodes");
+
+    use_context("nowhere", "/nowhere/cli.log");
+    let (code, data, messages) = home.run(&["ping", "hub"]);
+    assert_eq!(code, 0, "{messages}");
+    assert!(data.contains("answered"), "{data}");
+    let expected = "warning: this request is not recorded: cannot open the log /nowhere/cli.log";
+    assert!(messages.starts_with(expected), "{messages}");
+}
+
+#[test]
+fn an_identity_of_another_authority_is_distrust() {
+    let (home, other) = (Home::new(), Home::new());
+    home.issue(&["hub"]);
+    other.issue(&["cli"]);
+    let of_other = |file: &str| other.path().join("certs").join(file).display().to_string();
+    let (certificate, key) = (of_other("cli.pem"), of_other("cli.key"));
+    let words = ["ping", "hub@127.0.0.1:9", "--authority", "certs/authority.pem"];
+    let identity = ["--certificate", &certificate, "--key", &key];
+    let (code, _, messages) = home.run(&[words.as_slice(), &identity].concat());
+    assert_eq!(code, 5, "{messages}");
+    assert!(messages.contains("was not issued by the authority of demo"), "{messages}");
 }
 
 #[test]

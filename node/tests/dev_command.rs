@@ -221,9 +221,13 @@ fn a_running_network_is_the_context_of_the_other_commands() {
     assert!(nodes.iter().all(|node| node["state"] == "up"), "{nodes:?}");
 
     let shown = || home.run(&["dev", "logs", "hub"]).1;
-    until("the log tells of the call", || {
-        shown().lines().any(|line| line.contains("you") && line.contains("people.create"))
+    until("the log tells of the call, as both ends saw it", || {
+        shown().lines().any(|line| line.contains("you ──▶ hub") && line.contains("people.create"))
     });
+    let logs = home.runtime().join("bothways/dev/roles/logs");
+    let (_, traces, _) =
+        home.run(&["trace", "show", "--from", logs.to_str().unwrap(), "--peer", "you"]);
+    assert!(traces.contains("people.create") && !traces.contains("missing"), "{traces}");
     assert!(!shown().contains("desk   people.get"), "only what concerns hub");
 
     let (code, _, messages) = home.run(&["dev", "up"]);

@@ -5,9 +5,9 @@ use std::time::Duration;
 use bothways_protocol::{IdempotencyKey, MethodName};
 use clap::Args;
 
-use super::caller::{CallerArgs, deadline, duration};
+use super::caller::{Caller, CallerArgs, deadline, duration};
 use super::json::Shown;
-use super::params::params;
+use super::params::{meant_as_json, params};
 use super::peer::PeerArg;
 use super::present::human;
 use super::remote::{self, Request};
@@ -54,15 +54,25 @@ fn idempotency_key(text: &str) -> anyhow::Result<IdempotencyKey> {
     text.parse().map_err(|_| anyhow::anyhow!("a key has 32 hex digits"))
 }
 
+/// Says how JSON is written, where a field was refused that was sent as text.
+fn advise(trouble: Trouble, words: &[String]) -> Trouble {
+    let field = trouble.detail("field").map(ToOwned::to_owned);
+    match field.and_then(|field| meant_as_json(&field, words)) {
+        Some((text, json)) => trouble.with_hint(format!("{text} sends text: try {json}")),
+        None => trouble,
+    }
+}
+
 impl Call {
     pub(super) fn run(self, globals: &Globals) -> Result {
         let params = params(self.data.as_deref(), &self.fields)
             .map_err(|error| Trouble::of(Exit::Usage, error))?;
-        let plan = self.caller.plan(&self.peer, globals)?;
+        let Caller { plan, log } = self.caller.caller(&self.peer, globals)?;
         let deadline = deadline(self.deadline, &plan)?;
         let (peer, method, key) = (self.peer.name, self.method, self.idempotency_key);
         let request = Request { peer, method, params, deadline, key };
-        let result = remote::block_on(globals, remote::ask(plan, request))?;
+        let result = remote::block_on_logged(globals, log, remote::ask(plan, request))
+            .map_err(|trouble| advise(trouble, &self.fields))?;
         let out = globals.out();
         Ok(out.one(&Shown(&result), |_| human(&result, out))?)
     }

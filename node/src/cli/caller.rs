@@ -32,27 +32,34 @@ pub(super) struct CallerArgs {
     authority: Option<String>,
 }
 
+/// Whoever asks, ready to.
+#[derive(Debug)]
+pub(super) struct Caller {
+    /// A client that knows the one peer that is asked.
+    pub(super) plan: Plan,
+    /// Where the caller's end of each request is logged: where the context says.
+    pub(super) log: Option<PathBuf>,
+}
+
 impl CallerArgs {
-    /// The plan of a client that knows this one peer.
-    pub(super) fn plan(&self, peer: &PeerArg, globals: &Globals) -> Result<Plan> {
-        let folders = Folders::of_user()?;
-        let settings = self.settings(&folders, peer, globals.context.as_deref())?;
+    /// Who asks this peer.
+    pub(super) fn caller(&self, peer: &PeerArg, globals: &Globals) -> Result<Caller> {
+        let context = match &self.config {
+            Some(_) => None,
+            None => Context::find(&Folders::of_user()?, globals.context.as_deref())?,
+        };
+        let settings = self.settings(peer, context.as_ref())?;
         if !settings.peers().any(|(name, _)| name == peer.name.as_str()) {
             return Err(unknown_peer(peer, &settings));
         }
-        settings.of_client(&peer.name).check().map_err(tell_settings)
+        let log = context.map(|context| context.log()).transpose().map_err(tell_settings)?;
+        let log = log.flatten();
+        let plan = settings.of_client(&peer.name).check().map_err(tell_settings)?;
+        Ok(Caller { plan, log })
     }
 
-    fn settings(
-        &self,
-        folders: &Folders,
-        peer: &PeerArg,
-        context: Option<&str>,
-    ) -> Result<Settings> {
-        let file = match &self.config {
-            Some(file) => Some(file.clone()),
-            None => Context::find(folders, context)?.map(|context| context.path),
-        };
+    fn settings(&self, peer: &PeerArg, context: Option<&Context>) -> Result<Settings> {
+        let file = self.config.clone().or_else(|| context.map(|context| context.path.clone()));
         let known = file.is_some();
         let environment = std::env::vars_os().collect();
         let sources = Sources { flags: self.flags(peer), environment, file };

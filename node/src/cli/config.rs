@@ -34,10 +34,13 @@ pub(super) struct Config {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Write a commented configuration, where there is none yet
+    #[command(after_help = EXAMPLES)]
     Init(Init),
     /// Say what a node of these settings would do, and what is wrong with them
+    #[command(after_help = EXAMPLES)]
     Check(SettingsArgs),
     /// Show each value and where it comes from
+    #[command(after_help = EXAMPLES)]
     Show(SettingsArgs),
 }
 

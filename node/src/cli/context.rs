@@ -36,12 +36,16 @@ pub(super) struct ContextArgs {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// List the contexts
+    #[command(after_help = EXAMPLES)]
     List,
     /// Show the context that is used, each value with its line
+    #[command(after_help = EXAMPLES)]
     Show,
     /// Use a context wherever none is asked for
+    #[command(after_help = EXAMPLES)]
     Use(Use),
     /// Save a context under a new name
+    #[command(after_help = EXAMPLES)]
     Add(Add),
 }
 
@@ -71,6 +75,9 @@ struct Add {
     /// A peer and where it is (repeatable)
     #[arg(long = "peer", value_name = "NAME=HOST:PORT", value_parser = named_address)]
     peers: Vec<(NodeName, PeerAddress)>,
+    /// Where your end of each request is logged, for `bothways trace show`
+    #[arg(long, value_name = "FILE")]
+    log_file: Option<PathBuf>,
 }
 
 /// Reads `hub=127.0.0.1:4433`.
@@ -181,6 +188,9 @@ impl Add {
             quoted(&self.key)?,
             quoted(&self.authority)?
         );
+        if let Some(log) = &self.log_file {
+            write!(text, "\n[log]\nfile = {}\n", quoted(log)?)?;
+        }
         for (name, address) in &self.peers {
             write!(text, "\n[peers.{name}]\naddress = \"{address}\"\n")?;
         }
@@ -200,6 +210,7 @@ mod tests {
             key: "k".into(),
             authority: "/a".into(),
             peers: vec![named_address("hub=[::1]:1").unwrap()],
+            log_file: Some("/var/log/you.log".into()),
         };
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("prod.toml");
@@ -208,6 +219,7 @@ mod tests {
         let settings = context.settings().unwrap();
         let certificate = settings.get("identity.certificate").unwrap().value.to_string();
         assert_eq!(certificate, "/certs/an \"odd\\ one.pem");
+        assert_eq!(context.log().unwrap(), Some("/var/log/you.log".into()));
         assert_eq!(settings.peers().next().unwrap().1.value, "[::1]:1");
     }
 }

@@ -1,7 +1,8 @@
 //! Contexts: which network the commands talk to, and as whom.
 //!
 //! A context is a small file in the form of a node's configuration: an identity, the authority,
-//! peers with addresses. Saved ones are in `$XDG_CONFIG_HOME/bothways/contexts/NAME.toml`. A
+//! peers with addresses; and, under `log.file`, where the caller's end of each request is
+//! recorded. Saved ones are in `$XDG_CONFIG_HOME/bothways/contexts/NAME.toml`. A
 //! network that `bothways dev up` runs has one in `$XDG_RUNTIME_DIR/bothways/contexts/` for as
 //! long as it runs: whoever runs it holds a lock on the file, so one that was left behind is told
 //! from one that is alive.
@@ -12,7 +13,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow, bail, ensure};
-use bothways::config::{Settings, SettingsError, Sources};
+use bothways::config::{Said, Settings, SettingsError, Sources, Value, key};
 use bothways_protocol::NetworkName;
 
 use super::{Advise, Exit, Result, Trouble};
@@ -101,6 +102,14 @@ impl Context {
     pub(crate) fn settings(&self) -> std::result::Result<Settings, SettingsError> {
         Settings::gather(&Sources { file: Some(self.path.clone()), ..Sources::default() })
     }
+
+    /// The log that its own file names, whatever the environment says about a node's log.
+    pub(crate) fn log(&self) -> std::result::Result<Option<PathBuf>, SettingsError> {
+        Ok(match self.settings()?.get(key::LOG_FILE) {
+            Some(Said { value: Value::Path(log), .. }) => Some(log),
+            _ => None,
+        })
+    }
 }
 
 fn named(all: &[Context], name: &str) -> Result<Context> {
@@ -117,8 +126,10 @@ impl Folders {
         let absolute = |variable| {
             std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute())
         };
+        // Where HOME is not set (services, cron), the system knows the user's home.
+        let home = || std::env::home_dir().filter(|home| home.is_absolute());
         let config = absolute("XDG_CONFIG_HOME")
-            .or_else(|| Some(absolute("HOME")?.join(".config")))
+            .or_else(|| Some(home()?.join(".config")))
             .ok_or_else(|| anyhow!("neither XDG_CONFIG_HOME nor HOME names a folder"))
             .exit(Exit::Config)?;
         let user = rustix::process::geteuid().as_raw();

@@ -6,7 +6,7 @@ use bothways::service::MethodInfo;
 use bothways_protocol::Effect;
 use clap::Args;
 
-use super::caller::{CallerArgs, deadline, duration};
+use super::caller::{Caller, CallerArgs, deadline, duration};
 use super::output::Row;
 use super::peer::PeerArg;
 use super::remote;
@@ -44,9 +44,10 @@ impl Row for MethodInfo {
 
 impl Methods {
     pub(super) fn run(self, globals: &Globals) -> Result {
-        let plan = self.caller.plan(&self.peer, globals)?;
+        let Caller { plan, log } = self.caller.caller(&self.peer, globals)?;
         let deadline = deadline(self.deadline, &plan)?;
-        let methods = remote::block_on(globals, remote::methods(plan, self.peer.name, deadline))?;
+        let methods =
+            remote::block_on_logged(globals, log, remote::methods(plan, self.peer.name, deadline))?;
         Ok(globals.out().list(&methods)?)
     }
 }

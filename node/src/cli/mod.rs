@@ -189,9 +189,14 @@ mod tests {
 
     #[test]
     fn every_command_shows_examples() {
-        for command in Cli::command().get_subcommands() {
+        examples_of_each(&Cli::command());
+    }
+
+    fn examples_of_each(group: &clap::Command) {
+        for command in group.get_subcommands() {
             let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
             assert!(help.starts_with("Examples:\n  bothways"), "{}", command.get_name());
+            examples_of_each(command);
         }
     }
 }

@@ -33,6 +33,16 @@ pub(super) fn params(data: Option<&str>, words: &[String]) -> anyhow::Result<Val
     Ok(Value::Map(fields))
 }
 
+/// Which field of these words was sent as text though it reads as other JSON, and how to say that:
+/// `limit:=10` for `limit=10`.
+pub(super) fn meant_as_json<'w>(field: &str, words: &'w [String]) -> Option<(&'w str, String)> {
+    words.iter().find_map(|word| {
+        let (path, text) = word.split_once('=')?;
+        let json = json::parse(text).is_ok_and(|value| !value.is_text());
+        (path == field && json).then(|| (word.as_str(), format!("{path}:={text}")))
+    })
+}
+
 /// Reads `@file`, `-` (standard input) or a literal: JSON, or CBOR from a file that ends `.cbor`.
 fn whole(data: &str) -> anyhow::Result<Value> {
     if data == "-" || data == "@-" {
@@ -141,6 +151,18 @@ mod tests {
         ];
         for (data, words, expected) in table {
             assert_eq!(shown(data, words).as_deref(), Ok(expected), "{data:?} {words:?}");
+        }
+    }
+
+    #[test]
+    fn text_that_was_meant_as_json_is_told_from_text() {
+        let words = ["name=Ann", "limit=10", "a.b=[1]", "quoted=\"x\"", "age:=4"];
+        let words = words.map(str::to_owned);
+        let meant = |field| meant_as_json(field, &words).map(|(_, json)| json);
+        assert_eq!(meant("limit").as_deref(), Some("limit:=10"));
+        assert_eq!(meant("a.b").as_deref(), Some("a.b:=[1]"));
+        for field in ["name", "quoted", "age", "other"] {
+            assert_eq!(meant(field), None, "{field}");
         }
     }
 

@@ -6,7 +6,7 @@ use bothways_protocol::{NodeName, Role};
 use clap::Args;
 use serde::Serialize;
 
-use super::caller::{CallerArgs, deadline, duration};
+use super::caller::{Caller, CallerArgs, deadline, duration};
 use super::peer::PeerArg;
 use super::{Globals, Result, remote};
 
@@ -44,7 +44,7 @@ struct Answer {
 
 impl Ping {
     pub(super) fn run(self, globals: &Globals) -> Result {
-        let plan = self.caller.plan(&self.peer, globals)?;
+        let Caller { plan, log } = self.caller.caller(&self.peer, globals)?;
         let deadline = deadline(self.deadline, &plan)?;
         let (out, peer) = (globals.out(), &self.peer.name);
         let show = |pong: remote::Pong| {
@@ -55,6 +55,6 @@ impl Ping {
             })?)
         };
         let ping = remote::ping(plan, peer.clone(), self.count, self.interval, deadline, show);
-        remote::block_on(globals, ping)
+        remote::block_on_logged(globals, log, ping)
     }
 }

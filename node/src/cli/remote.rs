@@ -1,15 +1,15 @@
 //! Where the command line meets the node: one function for each thing that a command asks of it.
 
 use std::future::Future;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use bothways::config::{LogFormat, LogPlan, Plan};
 use bothways::control::{self, Control, SessionStatus};
-use bothways::logs::Logs;
+use bothways::logs::{LogError, Logs};
 use bothways::service::{DescribeMethods, MethodInfo, Ping, Router};
-use bothways::{DialError, Node, RequestError, Services};
+use bothways::{DialError, Node, RequestError, Services, StartError};
 use bothways_protocol::{
     Code, Encoded, Failure, IdempotencyKey, MethodName, NodeName, Retry, Role,
 };
@@ -42,18 +42,25 @@ pub(super) struct Pong {
 /// Sends one request by a node of this plan, which lives only for it.
 pub(super) async fn ask(plan: Plan, request: Request) -> Result<Value> {
     let params = Encoded::of(&request.params).exit(Exit::Usage)?;
-    let node = Node::start(plan, Router::default()).await?;
-    let peer = node.peer(request.peer.as_str()).within(request.deadline).fail_fast();
-    let peer = match request.key {
-        Some(key) => peer.with_key(key),
-        None => peer,
-    };
+    let node = start(plan, Router::default()).await?;
+    let key = request.key.unwrap_or_else(|| IdempotencyKey(rand::random()));
+    let peer = node.peer(request.peer.as_str()).within(request.deadline).fail_fast().with_key(key);
     let answer = peer.call(request.method.as_str(), params).await;
     node.stop().await;
-    let result = answer.map_err(tell)?.decode();
+    let result = answer.map_err(|error| tell_with_key(error, key))?.decode();
     result
         .with_context(|| format!("{} answers with what is no result", request.peer))
         .exit(Exit::Failed)
+}
+
+async fn start(plan: Plan, router: Router) -> Result<Node> {
+    Node::start(plan, router).await.map_err(|error| {
+        let exit = match &error {
+            StartError::Tls(_) => Exit::Untrusted,
+            _ => Exit::Failed,
+        };
+        Trouble::of(exit, error)
+    })
 }
 
 /// Asks a peer for a sign of life, `count` times over one session, `interval` apart.
@@ -65,7 +72,7 @@ pub(super) async fn ping(
     deadline: Duration,
     mut each: impl FnMut(Pong) -> Result,
 ) -> Result {
-    let node = Node::start(plan, Router::default()).await?;
+    let node = start(plan, Router::default()).await?;
     let asked = node.peer(peer.as_str()).within(deadline).fail_fast();
     // The first one dials: it is asked once more, so that each tells the time of a request.
     asked.request(Ping {}).await.map_err(tell)?;
@@ -90,7 +97,7 @@ pub(super) async fn methods(
     peer: NodeName,
     deadline: Duration,
 ) -> Result<Vec<MethodInfo>> {
-    let node = Node::start(plan, Router::default()).await?;
+    let node = start(plan, Router::default()).await?;
     let asked = node.peer(peer.as_str()).within(deadline).fail_fast();
     let told = asked.request(DescribeMethods {}).await;
     node.stop().await;
@@ -109,7 +116,7 @@ pub(super) async fn serve(plan: Plan, supervised: Option<Supervised>) -> Result 
     let mut stop = Signals::new()?;
     let services = Services::open(&plan)?;
     let control = plan.control().map(ToOwned::to_owned);
-    let node = Node::start(plan, services.router()).await?;
+    let node = start(plan, services.router()).await?;
     let control = control.map(|path| Control::bind(&path)).transpose()?;
     let listening: Vec<_> = node.listening().map(|address| address.to_string()).collect();
     tracing::info!(node = %node.name(), role = %node.role(), listening = listening.join(","), "started");
@@ -164,6 +171,19 @@ impl Signals {
     }
 }
 
+/// As [`tell`], and where it is not known whether the peer acted, how to have it act once.
+fn tell_with_key(error: RequestError, key: IdempotencyKey) -> Trouble {
+    let unknown = error.retry() == Retry::Same;
+    let trouble = tell(error);
+    match unknown {
+        true => trouble.with_hint(format!(
+            "it may have acted all the same: sent again with --idempotency-key {key}, a write \
+             acts once"
+        )),
+        false => trouble,
+    }
+}
+
 /// What a person needs of a request that came back without a result.
 fn tell(error: RequestError) -> Trouble {
     let exit = match &error {
@@ -186,11 +206,18 @@ fn tell(error: RequestError) -> Trouble {
     Trouble::of(exit, error)
 }
 
-/// Runs a short-lived client; Ctrl-C ends it. It logs only where `-v` asks for it.
+/// Runs what needs a runtime; Ctrl-C ends it. It logs only where `-v` asks for it.
 pub(super) fn block_on<T>(globals: &Globals, work: impl Future<Output = Result<T>>) -> Result<T> {
-    let plan =
-        |level: &str| LogPlan { format: LogFormat::Text, level: level.to_owned(), file: None };
-    let _logs = globals.log_level().map(|level| Logs::start(&plan(level))).transpose()?;
+    block_on_logged(globals, None, work)
+}
+
+/// As [`block_on`], and logs to this file what a node would log.
+pub(super) fn block_on_logged<T>(
+    globals: &Globals,
+    file: Option<PathBuf>,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    let _logs = start_logs(globals, file)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         tokio::select! {
@@ -201,6 +228,31 @@ pub(super) fn block_on<T>(globals: &Globals, work: impl Future<Output = Result<T
             }
         }
     })
+}
+
+fn start_logs(globals: &Globals, file: Option<PathBuf>) -> Result<Logs> {
+    let shown = globals.log_level().map(|level| LogPlan {
+        format: LogFormat::Text,
+        level: level.to_owned(),
+        file: None,
+    });
+    let kept = file.map(|file| LogPlan {
+        format: LogFormat::Json,
+        level: "info".to_owned(),
+        file: Some(file),
+    });
+    match Logs::start_all(shown.iter().chain(&kept)) {
+        Ok(logs) => Ok(logs),
+        // A request is more than its record: it is made all the same.
+        Err(error @ LogError::Open { .. }) => {
+            globals.warn_all(&[format!(
+                "this request is not recorded: {}",
+                Trouble::from(error).what()
+            )]);
+            Ok(Logs::start_all(&shown)?)
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// What a person needs of a failure that a peer answered.
@@ -223,6 +275,19 @@ fn failed(peer: &NodeName, failure: &Failure) -> Trouble {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_write_that_may_have_acted_is_told_with_the_key_to_repeat_it() {
+        let key = IdempotencyKey([7; 16]);
+        let (peer, method): (NodeName, MethodName) =
+            ("hub".parse().unwrap(), "people.create".parse().unwrap());
+        let within = Duration::from_secs(1);
+        let late = RequestError::Deadline { peer: peer.clone(), method, within };
+        let told = tell_with_key(late, key).text();
+        assert!(told.contains(&format!("--idempotency-key {key}")), "{told}");
+        let refused = tell_with_key(RequestError::NotSent { peer }, key).text();
+        assert!(!refused.contains("--idempotency-key"), "{refused}");
+    }
 
     #[test]
     fn a_failure_is_told_with_its_field_and_what_to_do() {

@@ -36,7 +36,9 @@ impl Run {
         if let Some(level) = globals.log_level() {
             logs.level = level.to_owned();
         }
-        let _logs = Logs::start(&logs).exit(Exit::Config)?;
+        let _logs = Logs::start(&logs)
+            .exit(Exit::Config)
+            .hint("--log-file names a file in a folder into which this user may write")?;
         for worry in settings.warnings().iter().chain(&worries(&plan)) {
             tracing::warn!("{worry}");
         }

@@ -115,6 +115,18 @@ impl SettingsArgs {
 
 /// Tells of each problem on a line of its own.
 pub(super) fn tell_settings(error: SettingsError) -> Trouble {
+    // What nobody said has no place where it could be corrected.
+    let unsaid = error.problems().iter().any(|problem| problem.origin.is_none());
+    let trouble = tell_problems(error);
+    if unsaid {
+        return trouble.with_hint(
+            "name the file that says it with --config FILE (see `bothways config init`)",
+        );
+    }
+    trouble
+}
+
+fn tell_problems(error: SettingsError) -> Trouble {
     match error.problems() {
         [] => Trouble::of(Exit::Config, error),
         [problem] => Trouble::new(Exit::Config, problem.to_string()),

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufReader, Write};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use anstyle::{AnsiColor, Style};
@@ -73,7 +74,7 @@ struct Show {
     peer: Option<NodeName>,
     /// Only the last so many traces
     #[arg(long, value_name = "COUNT")]
-    last: Option<usize>,
+    last: Option<NonZeroUsize>,
     /// Columns to draw in [default: as wide as the terminal, else 100]
     #[arg(long, value_name = "COLUMNS")]
     width: Option<usize>,
@@ -118,7 +119,7 @@ impl Show {
 
     fn filter(&self) -> Filter {
         let (trace, method) = (self.trace.clone(), self.method.clone());
-        Filter { trace, method, peer: self.peer.clone(), last: self.last }
+        Filter { trace, method, peer: self.peer.clone(), last: self.last.map(NonZeroUsize::get) }
     }
 
     fn show(&self, exchanges: &Exchanges, globals: &Globals) -> Result {

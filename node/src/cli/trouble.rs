@@ -32,11 +32,21 @@ impl Trouble {
         Self { exit, ..Self::from(cause) }
     }
 
+    /// What happened and why, in one line.
+    pub(crate) fn what(&self) -> String {
+        chain(&self.cause)
+    }
+
     /// Adds lines that are shown, indented, under the error.
     #[must_use]
     pub(crate) fn details(mut self, details: impl IntoIterator<Item = String>) -> Self {
         self.details.extend(details);
         self
+    }
+
+    /// What a line `name: …` under the error says.
+    pub(crate) fn detail(&self, name: &str) -> Option<&str> {
+        self.details.iter().find_map(|detail| detail.strip_prefix(name)?.strip_prefix(": "))
     }
 
     /// Adds what to do next: lower case, no full stop.

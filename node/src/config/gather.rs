@@ -132,7 +132,10 @@ pub(super) fn suggestion<'a>(word: &str, known: impl IntoIterator<Item = &'a str
     let in_a_table = |path: &&str| path.rsplit_once('.').is_some_and(|(_, name)| name == word);
     let distance = |known: &&str| strsim::osa_distance(word, known);
     let close = |known: &&str| distance(known) <= 1.max(word.chars().count() / 4);
-    let nearest = known.iter().copied().find(in_a_table);
+    // `limits.idle` for `limits.idle_ms`: the start of one key alone.
+    let begun: Vec<_> = known.iter().filter(|key| key.starts_with(word)).copied().collect();
+    let begun = if let [only] = begun[..] { Some(only) } else { None };
+    let nearest = known.iter().copied().find(in_a_table).or(begun);
     match nearest.or_else(|| known.into_iter().min_by_key(distance).filter(close)) {
         Some(nearest) => format!(": did you mean `{nearest}`?"),
         None => String::new(),

@@ -15,6 +15,7 @@ use super::merge::{Merge, Merged, What};
 use super::paint::Paint;
 use super::tail::Tail;
 use crate::cli::dev::network::Ground;
+use crate::cli::dev::topology::PERSON;
 use crate::cli::{Globals, Out, Result};
 
 /// How often the logs are looked at.
@@ -49,6 +50,7 @@ impl Follow {
         globals: &Globals,
     ) -> Result<Self> {
         let mut names = nodes.to_vec();
+        names.push(PERSON.to_owned());
         names.sort();
         let mut sources = vec![Source::of(None, Tail::of(ground.supervisor_log()))];
         for name in &names {

@@ -205,7 +205,7 @@ pub(in crate::cli::dev) fn identity(ground: &Ground, name: &NodeName) -> Result<
     ))
 }
 
-fn quoted(path: &Path) -> Result<String> {
+pub(super) fn quoted(path: &Path) -> Result<String> {
     let what = || Trouble::new(Exit::Failed, format!("{} is no UTF-8 path", path.display()));
     Ok(toml::Value::from(path.to_str().ok_or_else(what)?).to_string())
 }

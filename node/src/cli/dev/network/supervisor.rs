@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::child::{Child, SOCKET, identity, told};
+use super::child::{Child, SOCKET, identity, quoted, told};
 use super::ground::{Ground, Held, SPACE};
 use super::requests::{Asked, Requests};
 use super::state::{NodeState, State};
@@ -316,7 +316,9 @@ fn state_of(child: &Child, spec: &NodeSpec) -> NodeState {
 
 /// The context of the person at the terminal: who they are, and where the nodes are.
 fn context(ground: &Ground, addresses: &BTreeMap<NodeName, String>) -> Result<String> {
-    let mut text = format!("role = \"client\"\n{}", identity(ground, &PERSON.parse()?)?);
+    let person: NodeName = PERSON.parse()?;
+    let mut text = format!("role = \"client\"\n{}", identity(ground, &person)?);
+    text += &format!("\n[log]\nfile = {}\n", quoted(&ground.log(&person))?);
     for (name, address) in addresses {
         text += &format!("\n[peers.{name}]\naddress = \"{address}\"\n");
     }
