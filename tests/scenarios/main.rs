@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a scenario that cannot go on has failed")]
 
+mod abandoned;
 mod bad_certificates;
 mod bad_greetings;
 mod bad_requests;

@@ -38,7 +38,7 @@ impl Dispatch for Inbound {
             session: Some(arrival.session.clone()),
         };
         let cancelled = CancellationToken::new();
-        let deciding = self.decide(caller, &request, bytes, &cancelled);
+        let deciding = self.decide(caller, &request, bytes, &mut arrival.place, &cancelled);
         // Asked for only where the handler does not answer at once.
         let stopped = async { arrival.writer.stopped().await };
         let answer = watched(deciding, stopped, &cancelled).await;

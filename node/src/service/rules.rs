@@ -10,6 +10,8 @@ use bothways_protocol::{
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use sha2::{Digest, Sha256};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::JoinHandle;
 use tokio::time::timeout_at;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -34,6 +36,9 @@ pub(crate) struct Inbound {
     /// Handlers that write: they end even when their caller is gone.
     writes: TaskTracker,
 }
+
+/// What a write ends with: its answer, and the request's place.
+type Written = (Result<Encoded, Failure>, Option<OwnedSemaphorePermit>);
 
 /// Who asks.
 #[derive(Debug, Clone)]
@@ -62,12 +67,14 @@ impl Inbound {
         self.writes.wait().await;
     }
 
-    /// Answers one request by the rules, in their order.
-    pub(crate) async fn decide(
+    /// Answers one request by the rules, in their order. A write that outlasts the wait for it
+    /// keeps the request's place.
+    pub(super) async fn decide(
         &self,
         caller: Caller,
         request: &Request,
         request_bytes: usize,
+        place: &mut Option<OwnedSemaphorePermit>,
         cancelled: &CancellationToken,
     ) -> Result<Encoded, Failure> {
         let deadline = Instant::now() + self.allowed(request.deadline);
@@ -81,7 +88,10 @@ impl Inbound {
         let params = request.params.clone();
         let result = match route.effect {
             Effect::Reads => self.read(route, context, params, deadline, cancelled).await,
-            Effect::Writes => self.write(route, context, params, deadline, cancelled).await,
+            Effect::Writes => {
+                let writing = self.begin_write(route, context, params, place.take());
+                self.write(writing, deadline, place, cancelled).await
+            }
         };
         result.and_then(|result| check_result(route, result))
     }
@@ -157,21 +167,37 @@ impl Inbound {
         }
     }
 
-    /// A write runs to its end, and is remembered, whether or not somebody still waits for it.
-    async fn write(
+    /// Begins a write, which runs to its end whether or not somebody still waits for it. It gives
+    /// the request's place back with its answer: who gives up one write after the other has no
+    /// more of them at work than who waits.
+    fn begin_write(
         &self,
         route: &Route,
         context: Context,
         params: Encoded,
+        place: Option<OwnedSemaphorePermit>,
+    ) -> JoinHandle<Written> {
+        let route = route.clone();
+        self.writes.spawn(async move { (contained(&route, context, params).await, place) })
+    }
+
+    /// Waits for a write. Where the wait ends first, the handler can see that.
+    async fn write(
+        &self,
+        writing: JoinHandle<Written>,
         deadline: Instant,
+        place: &mut Option<OwnedSemaphorePermit>,
         cancelled: &CancellationToken,
     ) -> Result<Encoded, Failure> {
-        let route = route.clone();
-        let writing = self.writes.spawn(async move { contained(&route, context, params).await });
+        let unless_answered = cancelled.clone().drop_guard();
         tokio::select! {
             biased;
             answer = timeout_at(deadline.into(), writing) => match answer {
-                Ok(Ok(answer)) => answer,
+                Ok(Ok((answer, back))) => {
+                    unless_answered.disarm();
+                    *place = back;
+                    answer
+                }
                 Ok(Err(_)) => Err(stopping()),
                 Err(_) => Err(too_late()),
             },
@@ -185,7 +211,11 @@ impl Ourselves for Inbound {
         let Outbound { name, role, .. } = &*self.outbound;
         let caller = Caller { peer: name.clone(), role: *role, session: None };
         let bytes = request.params.bytes().len();
-        async move { self.decide(caller, request, bytes, &CancellationToken::new()).await }.boxed()
+        async move {
+            let cancelled = CancellationToken::new();
+            self.decide(caller, request, bytes, &mut None, &cancelled).await
+        }
+        .boxed()
     }
 }
 

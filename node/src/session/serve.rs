@@ -10,7 +10,7 @@ use bothways_protocol::{
 };
 use futures_util::FutureExt;
 use quinn::{Connection, ConnectionError, RecvStream, SendStream};
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::{JoinError, JoinSet, yield_now};
 use tokio::time::{Instant, sleep_until};
 
@@ -32,6 +32,8 @@ pub(crate) struct Arrival {
     pub(crate) session: Session,
     pub(crate) writer: MessageWriter,
     pub(crate) reader: MessageReader,
+    /// The request's place among those in flight: whoever still works on it may keep it.
+    pub(crate) place: Option<OwnedSemaphorePermit>,
 }
 
 /// Who answers what a session hands on.
@@ -271,8 +273,8 @@ impl<D: Dispatch> Serving<D> {
             self.requests.spawn(refuse(writer, reader, failure.reason("going_away")));
         } else {
             self.last_begun = self.last_begun.max(Some(writer.index()));
-            let arrival = Arrival { session: self.session.clone(), writer, reader };
-            let answering = answer(self.dispatch.clone(), arrival, self.places.clone());
+            let (session, dispatch) = (self.session.clone(), self.dispatch.clone());
+            let answering = answer(dispatch, session, (writer, reader), self.places.clone());
             self.requests.spawn(Box::pin(answering));
         }
         Next::Go
@@ -303,20 +305,25 @@ async fn reached(time: Option<Instant>) {
 }
 
 /// Answers a request if there is a place for it among those in flight.
-async fn answer<D: Dispatch>(dispatch: Arc<D>, arrival: Arrival, places: Arc<Semaphore>) {
-    let mut place = places.try_acquire();
+async fn answer<D: Dispatch>(
+    dispatch: Arc<D>,
+    session: Session,
+    (writer, reader): (MessageWriter, MessageReader),
+    places: Arc<Semaphore>,
+) {
+    let mut place = places.clone().try_acquire_owned();
     if place.is_err() {
         // A peer may give up one request and begin the next in the same datagram: what was given
         // up has been woken, and gives its place back before this is polled again.
         yield_now().await;
-        place = places.try_acquire();
+        place = places.try_acquire_owned();
     }
-    let Ok(_place) = place else {
+    let Ok(place) = place else {
         let failure = Failure::new(Code::ResourceExhausted, "too many requests in flight");
-        return refuse(arrival.writer, arrival.reader, failure.reason("in_flight")).await;
+        return refuse(writer, reader, failure.reason("in_flight")).await;
     };
-    arrival.session.inner.requests_in.fetch_add(1, Ordering::Relaxed);
-    dispatch.answer(arrival).await;
+    session.inner.requests_in.fetch_add(1, Ordering::Relaxed);
+    dispatch.answer(Arrival { session, writer, reader, place: Some(place) }).await;
 }
 
 /// Answers a request that is not even read.
