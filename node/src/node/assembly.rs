@@ -1,7 +1,7 @@
 //! Puts a node together: the asking half, the answering half, the sockets between them and the
 //! network.
 
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Instant;
 
 use bothways_certs::{DialerTls, listener_tls};
@@ -45,7 +45,8 @@ pub(super) fn assemble(
         endpoints.push(dial(plan, dialers, halves, &us, &stop, &mut tasks)?);
     }
     let (endpoints, tasks) = (Mutex::new(endpoints), Mutex::new(tasks));
-    Ok(Shared { outbound, inbound, listening, endpoints, stop, tasks })
+    let stopped = OnceLock::new();
+    Ok(Shared { outbound, inbound, listening, endpoints, stop, stopped, tasks })
 }
 
 fn us(plan: &Plan, inbound: &Inbound) -> Us {
