@@ -49,13 +49,19 @@ impl<'a> Attempt<'a> {
 
     pub(super) async fn run(mut self) -> Result<Encoded, RequestError> {
         let deadline = self.ask.deadline;
-        let answer = match timeout_at(deadline.into(), self.exchange()).await {
+        let mut opened = None;
+        let answer = match timeout_at(deadline.into(), self.exchange(&mut opened)).await {
             Ok(answer) => answer,
-            Err(_) => Err(RequestError::Deadline {
-                peer: self.peer(),
-                method: self.ask.method.clone(),
-                within: self.ask.within,
-            }),
+            Err(_) => {
+                if let Some(stream) = &mut opened {
+                    stream.give_up(ResetCode::DeadlineExceeded);
+                }
+                Err(RequestError::Deadline {
+                    peer: self.peer(),
+                    method: self.ask.method.clone(),
+                    within: self.ask.within,
+                })
+            }
         };
         self.code = match &answer {
             Ok(_) => Outcome::Ok,
@@ -64,7 +70,11 @@ impl<'a> Attempt<'a> {
         answer
     }
 
-    async fn exchange(&mut self) -> Result<Encoded, RequestError> {
+    /// Sends the request and reads the answer, on a stream that it leaves to the caller.
+    async fn exchange(
+        &mut self,
+        opened: &mut Option<RequestStream>,
+    ) -> Result<Encoded, RequestError> {
         let max = self.session.facts().limits.message_bytes as usize;
         let too_large = |bytes| RequestError::TooLarge { peer: self.peer(), bytes, max };
         // Known without a stream in most cases, so that the peer hears nothing of it.
@@ -73,8 +83,8 @@ impl<'a> Attempt<'a> {
         }
         let not_sent = |_| RequestError::NotSent { peer: self.peer() };
         let cause = self.ask.origin.map_or(Cause::Own, |_| Cause::Handler);
-        let opened = self.session.open(cause, self.ask.result_bytes).await;
-        let mut stream = opened.map_err(not_sent)?;
+        let stream = self.session.open(cause, self.ask.result_bytes).await;
+        let stream = opened.insert(stream.map_err(not_sent)?);
         let message = self.ask.request(self.trace, self.attempt).encode();
         if message.len() > max {
             return Err(too_large(message.len()));
@@ -87,7 +97,7 @@ impl<'a> Attempt<'a> {
             }
         }
         stream.writer.finish();
-        let answer = self.answer(&mut stream).await;
+        let answer = self.answer(stream).await;
         self.received_bytes = stream.reader.received_bytes();
         answer
     }

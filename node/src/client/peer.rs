@@ -227,8 +227,10 @@ impl Asking {
             match answer {
                 Err(error) if error.surely_not_processed() && attempt < ATTEMPTS_MAX => {
                     attempt += 1;
+                    if !self.outbound.table.until_left(&session, self.ask.deadline).await {
+                        return Err(error);
+                    }
                     tracing::debug!(peer = %name, attempt, "request goes to another session");
-                    self.outbound.table.until_other(&session, self.ask.deadline).await;
                 }
                 answer => return answer,
             }

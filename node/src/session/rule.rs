@@ -32,7 +32,7 @@ pub(crate) enum Keep {
     Newcomer,
     /// The existing one; the newcomer is drained.
     Existing,
-    /// Both: they are different programs of one client.
+    /// Both: they are different programs under one name, at least one of them a client.
     Both,
 }
 
@@ -48,7 +48,7 @@ pub(crate) fn which_stays(
     age: Duration,
     newcomer: Candidate,
 ) -> Keep {
-    if newcomer.role == Role::Client {
+    if newcomer.role == Role::Client || existing.role == Role::Client {
         return Keep::Both;
     }
     let restarted = newcomer.boot_ms != existing.boot_ms;

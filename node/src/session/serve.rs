@@ -74,6 +74,7 @@ pub(crate) async fn serve<D: Dispatch>(
         requests: JoinSet::new(),
         last_begun: None,
         away: None,
+        heard_away: None,
         said_bye: None,
         heard_bye: false,
     };
@@ -115,6 +116,8 @@ struct Serving<D> {
     last_begun: Option<u64>,
     /// Why and when we said that we are going away.
     away: Option<(Farewell, Instant)>,
+    /// When the peer said that it is going away.
+    heard_away: Option<Instant>,
     /// When we said bye.
     said_bye: Option<Instant>,
     heard_bye: bool,
@@ -190,10 +193,11 @@ impl<D: Dispatch> Serving<D> {
     }
 
     /// When this session is closed, whatever is still in flight: a while after our bye, or after
-    /// we began to leave.
+    /// one of us began to leave.
     fn time_is_over(&self) -> Option<Instant> {
         let bye = self.said_bye.map(|said| said + BYE_TIMEOUT);
-        bye.or_else(|| self.away.map(|(_, since)| since + self.drain))
+        let leaving = self.away.map(|(_, since)| since).or(self.heard_away);
+        bye.or_else(|| leaving.map(|since| since + self.drain))
     }
 
     /// How a session is closed whose time is over: with nothing left to say, or before that.
@@ -232,6 +236,7 @@ impl<D: Dispatch> Serving<D> {
             Ok(Control::GoingAway(away)) => {
                 tracing::debug!(peer = %self.session.peer(), why = %away.why, "peer goes away");
                 self.session.note_end();
+                self.heard_away.get_or_insert_with(Instant::now);
             }
             Ok(Control::Bye(_)) => {
                 self.session.note_end();

@@ -74,11 +74,15 @@ impl Table {
         self.note_change();
     }
 
-    /// The session on which requests to this peer are begun: the newest that is open.
+    /// The session on which requests to this peer are begun: the newest that is open, of those
+    /// that answer where there is one.
     pub(crate) fn find(&self, peer: &NodeName) -> Option<Session> {
         let sessions = self.lock();
-        let mut known = sessions.by_peer.get(peer)?.iter().rev();
-        known.find(|session| session.stage() == Stage::Open).cloned()
+        let known = sessions.by_peer.get(peer)?.iter().rev();
+        let mut open = known.filter(|session| session.stage() == Stage::Open);
+        let newest = open.next()?;
+        let answers = |session: &&Session| session.facts().role.answers();
+        Some(Some(newest).into_iter().chain(open).find(answers).unwrap_or(newest).clone())
     }
 
     /// Says whether a peer may have one more connection; how many it has, where it may not.
@@ -111,11 +115,11 @@ impl Table {
         self.until(|sessions| sessions.by_peer.is_empty()).await;
     }
 
-    /// Waits until a session is no longer the one on which requests are begun, or until a time.
-    pub(crate) async fn until_other(&self, session: &Session, deadline: Instant) {
+    /// Waits until a session is no longer the one on which requests are begun; says whether that
+    /// was before the time given.
+    pub(crate) async fn until_left(&self, session: &Session, deadline: Instant) -> bool {
         let left = self.until(|_| session.is_draining());
-        // When the time is up the caller finds that out by itself.
-        let _ = timeout_at(deadline.into(), left).await;
+        timeout_at(deadline.into(), left).await.is_ok()
     }
 
     async fn until(&self, holds: impl Fn(&Sessions) -> bool) {

@@ -1,0 +1,129 @@
+//! Which session a request takes, and what becomes of it where that one takes no more.
+
+use std::time::Duration;
+
+use bothways::RequestError;
+use bothways::protocol::{
+    CloseCode, Control, Encoded, Farewell, GoingAway, Greeting, Outgoing, Reply, ResetCode, Role,
+};
+use bothways_tests::{Echo, Lab, Network, RawStream, greeting, soon, until, until_session};
+
+use crate::support::{begin_slow, echo};
+
+#[tokio::test]
+async fn a_command_under_a_node_s_name_does_not_hide_the_node() {
+    let (network, lab) = (Network::new(), Lab::new());
+    let hub = network.node("hub").listening().start().await;
+    let identity = network.identity("ann");
+    let _ann = network.node_as(identity).dialing(&hub).answering(lab.routes()).start().await;
+    until_session(&hub, "ann").await;
+    let address = hub.listening().next().unwrap();
+    let as_client = |hello: &mut Greeting| hello.role = Role::Client;
+    let _command = network.raw("ann").greet(address, as_client).await.unwrap();
+    until(&hub, "both", |sessions| sessions.len() == 2).await;
+
+    assert_eq!(echo(&hub, "ann").await.unwrap(), "to ann");
+}
+
+#[tokio::test]
+async fn a_node_that_comes_does_not_send_away_the_commands_under_its_name() {
+    let network = Network::new();
+    let hub = network.node("hub").listening().start().await;
+    let address = hub.listening().next().unwrap();
+    let as_client = |hello: &mut Greeting| hello.role = Role::Client;
+    let _command = network.raw("ann").greet(address, as_client).await.unwrap();
+    until_session(&hub, "ann").await;
+
+    let _ann = network.raw("ann").greet(address, |hello| hello.boot_ms = 2).await.unwrap();
+
+    until(&hub, "both", |sessions| sessions.len() == 2).await;
+    assert!(hub.sessions().iter().all(|session| !session.draining));
+}
+
+#[tokio::test]
+async fn a_request_that_waits_for_a_place_goes_to_the_session_that_took_over() {
+    let network = Network::new();
+    let hub = network.raw_listener("hub");
+    let ann = network.node("ann").listening().dialing_at("hub", hub.address()).start().await;
+    let full = hub.welcome(|welcome| welcome.limits.in_flight = 1).await;
+    until_session(&ann, "hub").await;
+    let first = begin_slow(&ann, "hub");
+    let mut in_flight = RawStream::accept(&full.connection).await;
+    in_flight.message().await;
+    let second = begin_slow(&ann, "hub");
+    until(&ann, "one request", |sessions| sessions[0].requests_out == 1).await;
+
+    let hello = Greeting { boot_ms: 2, ..greeting("hub") };
+    let address = ann.listening().next().unwrap();
+    let other = network.raw("hub").session_with("ann", address, hello).await;
+
+    let mut moved = RawStream::accept(&other.connection).await;
+    moved.message().await;
+    moved.send(&Reply::Result(Encoded::of("elsewhere").unwrap()).encode()).await;
+    moved.finish();
+    assert_eq!(soon("an answer", second).await.unwrap().unwrap(), "elsewhere");
+    in_flight.send(&Reply::Result(Encoded::of("at last").unwrap()).encode()).await;
+    in_flight.finish();
+    assert_eq!(soon("an answer", first).await.unwrap().unwrap(), "at last");
+}
+
+#[tokio::test]
+async fn a_request_that_is_thrown_back_by_a_session_that_stays_is_told_so() {
+    let network = Network::new();
+    let hub = network.raw_listener("hub");
+    let ann = network.node("ann").dialing_at("hub", hub.address()).start().await;
+    let session = hub.welcome(|_| {}).await;
+    until_session(&ann, "hub").await;
+    let peer = ann.peer("hub").within(Duration::from_millis(300));
+    let asked = tokio::spawn(async move { peer.request(Echo { text: String::new() }).await });
+    let mut stream = RawStream::accept(&session.connection).await;
+    stream.message().await;
+
+    stream.send.reset(ResetCode::NotProcessed.number().into()).unwrap();
+
+    let thrown_back = soon("an answer", asked).await.unwrap().unwrap_err();
+    assert!(matches!(thrown_back, RequestError::NotSent { .. }), "{thrown_back:?}");
+}
+
+#[tokio::test]
+async fn a_peer_that_goes_away_and_stays_is_left_after_the_longest_deadline() {
+    let network = Network::new();
+    let hub = network.raw_listener("hub");
+    let ann = network.node("ann").dialing_at("hub", hub.address()).limits(|limits| {
+        limits.deadline_default = Duration::from_millis(200);
+        limits.deadline_max = Duration::from_millis(200);
+    });
+    let ann = ann.start().await;
+    let mut lingering = hub.welcome(|_| {}).await;
+    until_session(&ann, "hub").await;
+
+    let away = GoingAway { last: None, why: Farewell::Other };
+    lingering.control.send(&Control::GoingAway(away).encode()).await;
+
+    assert_eq!(lingering.closed().await.0, Some(CloseCode::Bye));
+    let _again = hub.welcome(|_| {}).await;
+    until_session(&ann, "hub").await;
+}
+
+#[tokio::test]
+async fn the_reason_of_a_close_has_at_most_256_bytes() {
+    let network = Network::new();
+    let hub = network.node("hub").listening().start().await;
+    let raw = network.raw("ann").connect(hub.listening().next().unwrap()).await.unwrap();
+    let mut control = RawStream::open(&raw).await;
+    let hello = Control::Hello(greeting("ann")).encode();
+    // Each of these characters is shown as an escape of ten.
+    let name = "\u{10ffff}".repeat(63);
+    let text = |text: &str| [&[0x78, u8::try_from(text.len()).unwrap()], text.as_bytes()].concat();
+    let body = &hello[hello.iter().position(|byte| *byte == 0xa1).unwrap()..];
+    let at = body.windows(4).position(|bytes| bytes == b"\x63ann").unwrap();
+    let body = [&body[..at], &text(&name), &body[at + 4..]].concat();
+    let length = u16::try_from(body.len()).unwrap().to_be_bytes();
+
+    control.send(&[&[0x59], &length[..], &body].concat()).await;
+
+    let closed = soon("a close", raw.closed()).await;
+    let (code, reason) = bothways_tests::close_of(&closed);
+    assert_eq!(code, Some(CloseCode::ProtocolError));
+    assert!(reason.contains("name") && reason.len() <= 256, "{} bytes", reason.len());
+}
