@@ -15,7 +15,9 @@ use crate::client::Outbound;
 use crate::config::Plan;
 use crate::network::Network;
 use crate::service::{Inbound, Router};
-use crate::session::{Dialer, DialerParts, Dialers, Doorway, Table, Us, keep_alive, welcome_all};
+use crate::session::{
+    Complaints, Dialer, DialerParts, Dialers, Doorway, Table, Us, keep_alive, welcome_all,
+};
 use crate::transport::{AssemblyBudget, Dialing, Gate, GateBounds, Listener, quic_settings};
 
 /// Assembles a node on the network thread: binds its listeners, starts its dialers.
@@ -96,6 +98,7 @@ fn listen(
         limits: outbound.limits.clone(),
         gate: Arc::new(Mutex::new(gate)),
         stop: stop.clone(),
+        complaints: Complaints::default(),
     });
     for listener in listeners {
         tasks.spawn(welcome_all(listener.endpoint.clone(), doorway.clone()));

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::rules::{Caller, Inbound};
 use crate::exchange::{Direction, MethodText, Outcome, Record, emit, is_wanted};
-use crate::session::{Arrival, Dispatch};
+use crate::session::{Arrival, Dispatch, Session};
 use crate::transport::{MessageReader, ReadError};
 
 impl Dispatch for Inbound {
@@ -26,8 +26,7 @@ impl Dispatch for Inbound {
             Ok(received) => received,
             Err(Unread::Gone) => return,
             Err(Unread::Answer(failure)) => {
-                let peer = arrival.session.peer();
-                tracing::warn!(peer = %peer, problem = %failure.message, "request not readable");
+                complain(&arrival.session, &failure);
                 arrival.reader.stop(ResetCode::Answered);
                 return self.reply(&mut arrival, Reply::Error(failure)).await;
             }
@@ -127,6 +126,14 @@ async fn watched<T>(
         Poll::Pending
     })
     .await
+}
+
+/// Says in the log that a request could not be read.
+fn complain(session: &Session, failure: &Failure) {
+    if let Some(line) = session.complaints().may_speak(Instant::now()) {
+        let (peer, problem, left_out) = (session.peer(), &failure.message, line.left_out);
+        tracing::warn!(peer = %peer, problem = %problem, left_out, "request not readable");
+    }
 }
 
 /// A request that could not be read.

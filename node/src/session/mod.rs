@@ -1,6 +1,7 @@
 //! Sessions: connections after the hello. Knows peers, roles and which of two connections stays;
 //! knows no method.
 
+mod complaints;
 mod dial;
 mod dialer;
 mod greet;
@@ -22,6 +23,7 @@ use tokio::sync::{Notify, Semaphore, mpsc, watch};
 
 use crate::transport::{Assembly, MessageReader, MessageWriter};
 
+pub(crate) use complaints::Complaints;
 pub use dial::DialError;
 pub(crate) use dialer::{Dialer, DialerParts, Dialers, keep_alive};
 pub(crate) use greet::Us;
@@ -66,6 +68,7 @@ struct Inner {
     due: Notify,
     requests_out: AtomicU64,
     requests_in: AtomicU64,
+    complaints: Complaints,
 }
 
 /// What is known of a session from its beginning.
@@ -158,6 +161,7 @@ impl Session {
             due: Notify::new(),
             requests_out: AtomicU64::new(0),
             requests_in: AtomicU64::new(0),
+            complaints: Complaints::default(),
         };
         (Self { inner: Arc::new(inner) }, to_write)
     }
@@ -185,6 +189,11 @@ impl Session {
     pub(crate) fn requests(&self) -> (u64, u64) {
         let Inner { requests_out, requests_in, .. } = &*self.inner;
         (requests_out.load(Ordering::Relaxed), requests_in.load(Ordering::Relaxed))
+    }
+
+    /// What the log says of requests that cannot be read.
+    pub(crate) fn complaints(&self) -> &Complaints {
+        &self.inner.complaints
     }
 
     pub(crate) fn stage(&self) -> Stage {
