@@ -6,7 +6,7 @@ use std::time::Duration;
 use bothways::protocol::{Effect, Failure, IdempotencyKey, Method, Outgoing, Reply, ResetCode};
 use bothways::service::{Context, Router};
 use bothways_tests::{
-    Lab, Network, RawSession, RawStream, SlowWrite, request, soon, until_session,
+    Lab, Network, RawSession, RawStream, SlowWrite, gone, request, soon, until_session,
 };
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
@@ -42,6 +42,33 @@ async fn a_write_that_is_given_up_keeps_its_place_until_it_has_ended() {
     let mut again = begin_write(&raw, 4).await;
     lab.release(1);
     assert!(matches!(again.reply().await, Reply::Result(_)));
+}
+
+#[tokio::test]
+async fn who_connects_anew_for_each_write_has_no_more_of_them_at_work_than_who_stays() {
+    let (network, lab) = (Network::new(), Lab::new());
+    let hub = network.node("hub").listening().answering(lab.routes()).limits(|limits| {
+        limits.requests_in_flight = 1;
+        limits.connections_per_peer = 2;
+    });
+    let hub = hub.start().await;
+    let address = hub.listening().next().unwrap();
+    for number in 1..=2 {
+        let raw = network.raw("ann").session(address).await;
+        let _abandoned = begin_write(&raw, number).await;
+        lab.until("the write", |seen| seen.started == u32::from(number)).await;
+        raw.connection.close(0_u32.into(), b"gone");
+        gone(&hub).await;
+    }
+    let raw = network.raw("ann").session(address).await;
+
+    let refused = failure(begin_write(&raw, 3).await.reply().await);
+
+    assert_eq!(told(&refused), ("resource_exhausted", Some("in_flight")));
+    lab.release(2);
+    lab.until("the writes' end", |seen| seen.ended == 2).await;
+    lab.release(1);
+    assert!(matches!(begin_write(&raw, 3).await.reply().await, Reply::Result(_)));
 }
 
 /// Writes until nobody waits for it any more.

@@ -6,6 +6,7 @@ mod context;
 mod inbound;
 mod router;
 mod rules;
+mod writers;
 
 pub use built_in::{DescribeMethods, MethodInfo, MethodList, Ping, Pong};
 pub use context::Context;

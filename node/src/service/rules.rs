@@ -18,8 +18,10 @@ use tokio_util::task::TaskTracker;
 
 use super::built_in::with_built_in;
 use super::router::Route;
+use super::writers::Writers;
 use super::{Context, Router};
 use crate::client::{Ourselves, Outbound};
+use crate::config::Limits;
 use crate::session::Session;
 use crate::store::Once;
 
@@ -35,6 +37,7 @@ pub(crate) struct Inbound {
     message_bytes: usize,
     /// Handlers that write: they end even when their caller is gone.
     writes: TaskTracker,
+    writers: Writers,
 }
 
 /// What a write ends with: its answer, and the request's place.
@@ -53,7 +56,9 @@ impl Inbound {
     pub(crate) fn new(outbound: Arc<Outbound>, router: Router) -> Self {
         let router = with_built_in(router);
         let message_bytes = router.message_bytes().min(outbound.limits.message_bytes);
-        Self { outbound, router, message_bytes, writes: TaskTracker::new() }
+        let Limits { requests_in_flight, connections_per_peer, .. } = outbound.limits;
+        let writers = Writers::new(requests_in_flight * connections_per_peer);
+        Self { outbound, router, message_bytes, writes: TaskTracker::new(), writers }
     }
 
     /// The largest message that any method takes, in bytes.
@@ -89,7 +94,8 @@ impl Inbound {
         let result = match route.effect {
             Effect::Reads => self.read(route, context, params, deadline, cancelled).await,
             Effect::Writes => {
-                let writing = self.begin_write(route, context, params, place.take());
+                let places = (self.place_to_write(&context)?, place.take());
+                let writing = self.begin_write(route, context, params, places);
                 self.write(writing, deadline, place, cancelled).await
             }
         };
@@ -167,6 +173,18 @@ impl Inbound {
         }
     }
 
+    /// A place for one more write of a peer; what the node asks of itself needs none.
+    fn place_to_write(&self, context: &Context) -> Result<Option<OwnedSemaphorePermit>, Failure> {
+        if *context.peer() == self.outbound.name {
+            return Ok(None);
+        }
+        let busy = || {
+            let sentence = "too many writes that were given up are still at work";
+            Failure::new(Code::ResourceExhausted, sentence).reason("in_flight")
+        };
+        self.writers.place_for(context.peer()).map(Some).ok_or_else(busy)
+    }
+
     /// Begins a write, which runs to its end whether or not somebody still waits for it. It gives
     /// the request's place back with its answer: who gives up one write after the other has no
     /// more of them at work than who waits.
@@ -175,10 +193,14 @@ impl Inbound {
         route: &Route,
         context: Context,
         params: Encoded,
-        place: Option<OwnedSemaphorePermit>,
+        (to_write, in_flight): (Option<OwnedSemaphorePermit>, Option<OwnedSemaphorePermit>),
     ) -> JoinHandle<Written> {
         let route = route.clone();
-        self.writes.spawn(async move { (contained(&route, context, params).await, place) })
+        self.writes.spawn(async move {
+            let answer = contained(&route, context, params).await;
+            drop(to_write);
+            (answer, in_flight)
+        })
     }
 
     /// Waits for a write. Where the wait ends first, the handler can see that.
