@@ -1,14 +1,20 @@
 //! Which session a request takes, and what becomes of it where that one takes no more.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bothways::RequestError;
 use bothways::protocol::{
-    CloseCode, Control, Encoded, Farewell, GoingAway, Greeting, Outgoing, Reply, ResetCode, Role,
+    CloseCode, Code, Control, Effect, Encoded, Failure, Farewell, GoingAway, Greeting, Method,
+    Outgoing, Reply, ResetCode, Role,
 };
-use bothways_tests::{Echo, Lab, Network, RawStream, greeting, soon, until, until_session};
+use bothways::service::{Context, Router};
+use bothways_tests::{
+    Echo, Lab, Network, RawListener, RawStream, greeting, soon, until, until_session,
+};
+use serde::{Deserialize, Serialize};
 
-use crate::support::{begin_slow, echo};
+use crate::support::{ask, begin_slow, echo};
 
 #[tokio::test]
 async fn a_command_under_a_node_s_name_does_not_hide_the_node() {
@@ -126,4 +132,55 @@ async fn the_reason_of_a_close_has_at_most_256_bytes() {
     let (code, reason) = bothways_tests::close_of(&closed);
     assert_eq!(code, Some(CloseCode::ProtocolError));
     assert!(reason.contains("name") && reason.len() <= 256, "{} bytes", reason.len());
+}
+
+/// The length of the request that arrives where the hub says that it takes so many bytes.
+async fn arrives(network: &Network, hub: &RawListener, name: &str, takes: usize) -> usize {
+    let node = network.node(name).dialing_at("hub", hub.address()).start().await;
+    let takes = u32::try_from(takes).unwrap();
+    let session = hub.welcome(|welcome| welcome.limits.message_bytes = takes).await;
+    let peer = node.peer("hub");
+    tokio::spawn(async move { peer.request(Echo { text: "x".repeat(1_000) }).await });
+    RawStream::accept(&session.connection).await.message().await.len()
+}
+
+#[tokio::test]
+async fn a_request_that_is_just_as_large_as_the_peer_takes_is_sent() {
+    let network = Network::new();
+    let hub = network.raw_listener("hub");
+    let bytes = arrives(&network, &hub, "ann", 65_536).await;
+
+    assert_eq!(arrives(&network, &hub, "ben", bytes).await, bytes);
+}
+
+/// Takes small messages only.
+#[derive(Debug, Serialize, Deserialize)]
+struct Small {}
+
+impl Method for Small {
+    const NAME: &'static str = "lab.small";
+    const EFFECT: Effect = Effect::Reads;
+    const ABOUT: &'static str = "Takes small messages only";
+    const MESSAGE_BYTES: usize = 256;
+    type Result = ();
+}
+
+struct Smalls;
+
+impl Smalls {
+    async fn fail(&self, _: Context, _: Small) -> Result<(), Failure> {
+        Err(Failure::new(Code::FailedPrecondition, "x".repeat(1_000)))
+    }
+}
+
+#[tokio::test]
+async fn a_failure_crosses_however_small_the_messages_of_its_method_are() {
+    let network = Network::new();
+    let routes = Router::default().on(&Arc::new(Smalls), Smalls::fail);
+    let hub = network.node("hub").listening().answering(routes).start().await;
+    let ann = network.node("ann").dialing(&hub).start().await;
+
+    let failed = ask(&ann, "hub", Small {}).await.unwrap_err();
+
+    assert_eq!(failed.failure().unwrap().message.len(), 1_000);
 }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use bothways_protocol::{Code, Encoded, NodeName, Outgoing, Reply, ResetCode, Trace};
+use bothways_protocol::{Code, Encoded, NodeName, Outgoing, Reply, ResetCode, Trace, body_bytes};
 use tokio::time::timeout_at;
 
 use super::RequestError;
@@ -11,6 +11,10 @@ use super::peer::Ask;
 use crate::exchange::{Direction, MethodText, Outcome, Record, emit, is_wanted};
 use crate::session::{Cause, RequestStream, Session};
 use crate::transport::ReadError;
+
+/// What any answer may have, whatever its method declares: that of a failure, with its sentence and
+/// its details.
+const FAILURE_MAX_BYTES: usize = 8 * 1024;
 
 /// One attempt. However it ends, dropped halfway included, it leaves one record.
 pub(super) struct Attempt<'a> {
@@ -83,11 +87,13 @@ impl<'a> Attempt<'a> {
         }
         let not_sent = |_| RequestError::NotSent { peer: self.peer() };
         let cause = self.ask.origin.map_or(Cause::Own, |_| Cause::Handler);
-        let stream = self.session.open(cause, self.ask.result_bytes).await;
+        let answer_bytes = self.ask.result_bytes.max(FAILURE_MAX_BYTES);
+        let stream = self.session.open(cause, answer_bytes).await;
         let stream = opened.insert(stream.map_err(not_sent)?);
         let message = self.ask.request(self.trace, self.attempt).encode();
-        if message.len() > max {
-            return Err(too_large(message.len()));
+        let bytes = body_bytes(&message);
+        if bytes > max {
+            return Err(too_large(bytes));
         }
         self.sent_bytes = message.len() as u64;
         if let Err(error) = stream.writer.send(message).await {
