@@ -32,6 +32,21 @@ async fn a_command_under_a_node_s_name_does_not_hide_the_node() {
 }
 
 #[tokio::test]
+async fn a_command_under_a_node_s_name_does_not_keep_others_from_dialing_the_node() {
+    let (network, lab) = (Network::new(), Lab::new());
+    let address = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let ann = network.node("ann").listening().dialing_at("hub", address).start().await;
+    let hello = Greeting { role: Role::Client, ..greeting("hub") };
+    let at_ann = ann.listening().next().unwrap();
+    let _command = network.raw("hub").session_with("ann", at_ann, hello).await;
+    until_session(&ann, "hub").await;
+
+    let _hub = network.node("hub").listening_at(address).answering(lab.routes()).start().await;
+
+    assert_eq!(echo(&ann, "hub").await.unwrap(), "to hub");
+}
+
+#[tokio::test]
 async fn a_node_that_comes_does_not_send_away_the_commands_under_its_name() {
     let network = Network::new();
     let hub = network.node("hub").listening().start().await;

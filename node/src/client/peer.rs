@@ -261,7 +261,7 @@ impl Asking {
 
     /// The session with a peer: the one there is, or the one that a dial leads to.
     async fn session(&self, name: &NodeName) -> Result<Session, RequestError> {
-        if let Some(session) = self.outbound.table.find(name) {
+        if let Some(session) = self.found(name) {
             return Ok(session);
         }
         let mut changes = self.outbound.table.changes();
@@ -275,7 +275,7 @@ impl Asking {
         let waiting = async {
             loop {
                 tokio::select! {
-                    _ = changes.changed() => if let Some(session) = self.outbound.table.find(name) {
+                    _ = changes.changed() => if let Some(session) = self.found(name) {
                         return Ok(session);
                     },
                     Ok(()) = failed.changed() => {
@@ -298,6 +298,13 @@ impl Asking {
                 },
             })
         })
+    }
+
+    /// The session there is. One that does not answer is of use only where no other can come, to
+    /// say so.
+    fn found(&self, name: &NodeName) -> Option<Session> {
+        let found = self.outbound.table.find(name)?;
+        (found.answers() || !self.outbound.dialers.reach(name)).then_some(found)
     }
 
     /// Whether a dial that failed ends the wait: it does where the next one would fail as well.

@@ -81,8 +81,8 @@ impl Table {
         let known = sessions.by_peer.get(peer)?.iter().rev();
         let mut open = known.filter(|session| session.stage() == Stage::Open);
         let newest = open.next()?;
-        let answers = |session: &&Session| session.facts().role.answers();
-        Some(Some(newest).into_iter().chain(open).find(answers).unwrap_or(newest).clone())
+        let answering = std::iter::once(newest).chain(open).find(|session| session.answers());
+        Some(answering.unwrap_or(newest).clone())
     }
 
     /// Says whether a peer may have one more connection; how many it has, where it may not.
