@@ -17,4 +17,5 @@ mod roles;
 mod sessions;
 mod stopping;
 mod stopping_midway;
+mod storms;
 mod support;
