@@ -13,6 +13,7 @@ mod deadlines;
 mod dialing;
 mod keys;
 mod people;
+mod recorded;
 mod roles;
 mod sessions;
 mod stopping;

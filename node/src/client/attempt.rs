@@ -1,14 +1,13 @@
 //! One attempt at a request: a stream, a message out, a message in, a record.
 
-use std::time::Instant;
-
-use bothways_protocol::{Code, Encoded, NodeName, Outgoing, Reply, ResetCode, Trace, body_bytes};
+use bothways_protocol::{Encoded, NodeName, Outgoing, Reply, ResetCode, body_bytes};
 use tokio::time::timeout_at;
 
 use super::RequestError;
+use super::leg::Leg;
 use super::outbound::Outbound;
 use super::peer::Ask;
-use crate::exchange::{Direction, MethodText, Outcome, Record, emit, is_wanted};
+use crate::exchange::Outcome;
 use crate::session::{Cause, RequestStream, Session};
 use crate::transport::ReadError;
 
@@ -16,17 +15,11 @@ use crate::transport::ReadError;
 /// its details.
 const FAILURE_MAX_BYTES: usize = 8 * 1024;
 
-/// One attempt. However it ends, dropped halfway included, it leaves one record.
+/// One attempt.
 pub(super) struct Attempt<'a> {
-    outbound: &'a Outbound,
     session: &'a Session,
     ask: &'a Ask,
-    attempt: u32,
-    trace: Trace,
-    began: Instant,
-    code: Outcome,
-    sent_bytes: u64,
-    received_bytes: u64,
+    leg: Leg<'a>,
 }
 
 impl<'a> Attempt<'a> {
@@ -36,19 +29,7 @@ impl<'a> Attempt<'a> {
         ask: &'a Ask,
         attempt: u32,
     ) -> Self {
-        let trace = next_span(ask.origin.map(|origin| origin.trace));
-        let (began, code) = (Instant::now(), Outcome::Failed(Code::Cancelled));
-        Self {
-            outbound,
-            session,
-            ask,
-            attempt,
-            trace,
-            began,
-            code,
-            sent_bytes: 0,
-            received_bytes: 0,
-        }
+        Self { session, ask, leg: Leg::new(outbound, session.peer(), ask, attempt) }
     }
 
     pub(super) async fn run(mut self) -> Result<Encoded, RequestError> {
@@ -67,10 +48,7 @@ impl<'a> Attempt<'a> {
                 })
             }
         };
-        self.code = match &answer {
-            Ok(_) => Outcome::Ok,
-            Err(error) => Outcome::Failed(error.code()),
-        };
+        self.leg.code = outcome(&answer);
         answer
     }
 
@@ -90,12 +68,12 @@ impl<'a> Attempt<'a> {
         let answer_bytes = self.ask.result_bytes.max(FAILURE_MAX_BYTES);
         let stream = self.session.open(cause, answer_bytes).await;
         let stream = opened.insert(stream.map_err(not_sent)?);
-        let message = self.ask.request(self.trace, self.attempt).encode();
+        let message = self.ask.request(self.leg.trace, self.leg.attempt).encode();
         let bytes = body_bytes(&message);
         if bytes > max {
             return Err(too_large(bytes));
         }
-        self.sent_bytes = message.len() as u64;
+        self.leg.sent_bytes = message.len() as u64;
         if let Err(error) = stream.writer.send(message).await {
             // A peer that stops the stream has answered without reading on.
             if !matches!(error, quinn::WriteError::Stopped(_)) {
@@ -104,7 +82,7 @@ impl<'a> Attempt<'a> {
         }
         stream.writer.finish();
         let answer = self.answer(stream).await;
-        self.received_bytes = stream.reader.received_bytes();
+        self.leg.received_bytes = stream.reader.received_bytes();
         answer
     }
 
@@ -151,44 +129,10 @@ impl<'a> Attempt<'a> {
     }
 }
 
-impl Drop for Attempt<'_> {
-    fn drop(&mut self) {
-        if !is_wanted() {
-            return;
-        }
-        let duration_us = self.began.elapsed().as_micros().try_into().unwrap_or(u64::MAX);
-        let deadline = self.ask.deadline.saturating_duration_since(self.began);
-        emit(&Record {
-            node: self.outbound.name.clone(),
-            dir: Direction::Out,
-            peer: self.peer(),
-            method: MethodText::from(self.ask.method.clone()),
-            code: self.code,
-            started_us: crate::clock::unix_us().saturating_sub_unsigned(duration_us),
-            duration_us,
-            deadline_ms: deadline.as_millis().try_into().unwrap_or(u64::MAX),
-            sent_bytes: self.sent_bytes,
-            received_bytes: self.received_bytes,
-            trace_id: self.trace.trace_id(),
-            span_id: self.trace.span_id(),
-            parent_id: self.ask.origin.map(|origin| origin.trace.span_id()),
-            key: self.ask.key,
-            attempt: self.attempt,
-        });
-    }
-}
-
-/// A span of its own in the trace of what caused it, or in a new trace.
-pub(super) fn next_span(origin: Option<Trace>) -> Trace {
-    loop {
-        let span_id = rand::random();
-        let next = match origin {
-            Some(origin) => origin.with_span(span_id),
-            None => Trace::new(rand::random(), span_id),
-        };
-        // Only an id of nothing but zeros is none.
-        if let Some(trace) = next {
-            return trace;
-        }
+/// How an attempt ended, for its record.
+pub(super) fn outcome(answer: &Result<Encoded, RequestError>) -> Outcome {
+    match answer {
+        Ok(_) => Outcome::Ok,
+        Err(error) => Outcome::Failed(error.code()),
     }
 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use bothways_protocol::{Code, Failure, FrameError, Outgoing, Reply, Request, ResetCode};
+use bothways_protocol::{
+    Code, Encoded, Failure, FrameError, NodeName, Outgoing, Reply, Request, ResetCode,
+};
 use futures_util::FutureExt;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -41,20 +43,16 @@ impl Dispatch for Inbound {
         // Asked for only where the handler does not answer at once.
         let stopped = async { arrival.writer.stopped().await };
         let answer = watched(deciding, stopped, &cancelled).await;
-        let (reply, code) = match answer {
-            Ok(result) => (Reply::Result(result), Outcome::Ok),
-            Err(failure) => {
-                let code = failure.code;
-                (Reply::Error(failure), Outcome::Failed(code))
-            }
-        };
+        let code = outcome(&answer);
+        let reply = answer.map_or_else(Reply::Error, Reply::Result);
         arrival.reader.stop(ResetCode::Answered);
         if code == Outcome::Failed(Code::Cancelled) {
             arrival.writer.reset(ResetCode::Cancelled);
         } else {
             self.reply(&mut arrival, reply).await;
         }
-        self.record(&arrival, began, &request, code);
+        let bytes = (arrival.writer.sent_bytes(), arrival.reader.received_bytes());
+        self.record(arrival.session.peer(), began, &request, code, bytes);
     }
 }
 
@@ -83,7 +81,14 @@ impl Inbound {
         }
     }
 
-    fn record(&self, arrival: &Arrival, began: Instant, request: &Request, code: Outcome) {
+    pub(super) fn record(
+        &self,
+        peer: &NodeName,
+        began: Instant,
+        request: &Request,
+        code: Outcome,
+        (sent_bytes, received_bytes): (u64, u64),
+    ) {
         if !is_wanted() {
             return;
         }
@@ -91,20 +96,28 @@ impl Inbound {
         emit(&Record {
             node: self.outbound.name.clone(),
             dir: Direction::In,
-            peer: arrival.session.peer().clone(),
+            peer: peer.clone(),
             method: MethodText::from(request.method.clone()),
             code,
             started_us: crate::clock::unix_us().saturating_sub_unsigned(micros(duration)),
             duration_us: micros(duration),
             deadline_ms: request.deadline.as_millis().try_into().unwrap_or(u64::MAX),
-            sent_bytes: arrival.writer.sent_bytes(),
-            received_bytes: arrival.reader.received_bytes(),
+            sent_bytes,
+            received_bytes,
             trace_id: request.trace.trace_id(),
             span_id: request.trace.span_id(),
             parent_id: None,
             key: request.key,
             attempt: request.attempt,
         });
+    }
+}
+
+/// How a request ended, for its record.
+pub(super) fn outcome(answer: &Result<Encoded, Failure>) -> Outcome {
+    match answer {
+        Ok(_) => Outcome::Ok,
+        Err(failure) => Outcome::Failed(failure.code),
     }
 }
 

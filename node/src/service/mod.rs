@@ -4,6 +4,7 @@
 mod built_in;
 mod context;
 mod inbound;
+mod ourselves;
 mod router;
 mod rules;
 mod writers;

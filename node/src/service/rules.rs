@@ -8,7 +8,6 @@ use bothways_protocol::{
     Code, Effect, Encoded, Failure, MethodName, NodeName, Request, Retry, Role,
 };
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
 use sha2::{Digest, Sha256};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
@@ -20,7 +19,7 @@ use super::built_in::with_built_in;
 use super::router::Route;
 use super::writers::Writers;
 use super::{Context, Router};
-use crate::client::{Ourselves, Outbound};
+use crate::client::Outbound;
 use crate::config::Limits;
 use crate::session::Session;
 use crate::store::Once;
@@ -225,19 +224,6 @@ impl Inbound {
             },
             () = cancelled.cancelled() => Err(gone()),
         }
-    }
-}
-
-impl Ourselves for Inbound {
-    fn answer<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Encoded, Failure>> {
-        let Outbound { name, role, .. } = &*self.outbound;
-        let caller = Caller { peer: name.clone(), role: *role, session: None };
-        let bytes = request.params.bytes().len();
-        async move {
-            let cancelled = CancellationToken::new();
-            self.decide(caller, request, bytes, &mut None, &cancelled).await
-        }
-        .boxed()
     }
 }
 
