@@ -199,3 +199,26 @@ async fn a_failure_crosses_however_small_the_messages_of_its_method_are() {
 
     assert_eq!(failed.failure().unwrap().message.len(), 1_000);
 }
+
+#[tokio::test]
+async fn a_peer_that_crashes_again_and_again_is_let_in_each_time() {
+    let network = Network::new();
+    let hub = network.node("hub").listening().start().await;
+    let address = hub.listening().next().unwrap();
+    let mut crashed = Vec::new();
+    for boot_ms in 1..=8 {
+        let ann = network.raw("ann").greet(address, |hello| hello.boot_ms = boot_ms).await;
+        let ann = ann.unwrap();
+        // What it was asked is not answered, and nobody says that it has gone.
+        let asked = begin_slow(&hub, "ann");
+        let mut stream = RawStream::accept(&ann.connection).await;
+        stream.message().await;
+        crashed.push((ann, asked, stream));
+    }
+
+    until(&hub, "four at the most", |sessions| sessions.len() <= 4).await;
+    let (first, asked, _stream) = crashed.swap_remove(0);
+    assert_eq!(first.closed().await.0, Some(CloseCode::Replaced));
+    let lost = soon("an answer", asked).await.unwrap().unwrap_err();
+    assert!(matches!(lost, RequestError::Lost { .. }), "{lost:?}");
+}

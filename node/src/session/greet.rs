@@ -143,10 +143,10 @@ impl Us {
             if !theirs.role.dials() {
                 return Err(GreetError::Refused("a server never dials".to_owned()));
             }
-            let peer = theirs.name.clone();
-            table
-                .room_for(&peer)
-                .map_err(|connections| GreetError::TooMany { peer, connections })?;
+            table.room_for(&theirs).map_err(|connections| GreetError::TooMany {
+                peer: theirs.name.clone(),
+                connections,
+            })?;
             let welcome = Control::Welcome(self.greeting.clone());
             writer.send(welcome.encode()).await.map_err(|error| lost(&connection, &error))?;
             let facts = facts(theirs, &identity, Dialed::ByThem);
