@@ -25,6 +25,8 @@ step format
 cargo fmt --all --check
 step clippy
 cargo clippy --workspace --all-targets --locked -- -D warnings
+# The benchmark is a workspace of its own, so that users never build it.
+cargo clippy --manifest-path tests/bench/Cargo.toml --target-dir target --locked -- -D warnings
 step docs
 RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked --quiet
 step layers

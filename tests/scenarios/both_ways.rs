@@ -129,3 +129,21 @@ async fn all_that_one_request_causes_is_one_trace_and_each_leg_has_the_same_span
 fn records_begin() {
     assert!(bothways_tests::records_of("trace-a").is_empty());
 }
+
+#[tokio::test]
+async fn work_on_the_node_s_own_thread_asks_as_others_do_until_the_node_stops() {
+    let (network, lab) = (Network::new(), Lab::new());
+    let hub = network.node("hub").listening().answering(lab.routes()).start().await;
+    let ann = network.node("ann").dialing(&hub).start().await;
+
+    let inside = ann.clone();
+    let (thread, answer) = ann
+        .run(async move { (std::thread::current().id(), echo(&inside, "hub").await) })
+        .await
+        .unwrap();
+
+    assert_ne!(thread, std::thread::current().id());
+    assert_eq!(answer.unwrap(), "to hub");
+    ann.stop().await;
+    assert!(ann.run(async {}).await.is_err());
+}

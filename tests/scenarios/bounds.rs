@@ -223,7 +223,6 @@ async fn an_answer_that_is_larger_than_its_method_says_is_not_taken() {
 async fn what_one_peer_leaves_unfinished_is_bounded() {
     let beset = Beset::with(|limits| {
         limits.assembling_bytes_per_peer = 1_048_576;
-        limits.message_bytes = 65_536;
     })
     .await;
     let raw = beset.network.raw("ann").session(beset.address()).await;

@@ -204,6 +204,34 @@ async fn a_dialer_goes_on_until_the_peer_is_there() {
 }
 
 #[tokio::test]
+async fn each_address_of_a_name_is_tried() {
+    let (network, lab) = (Network::new(), Lab::new());
+    let hub = network.node("hub").listening().answering(lab.routes()).start().await;
+    let port = hub.listening().next().unwrap().port();
+    // It stands for ::1 as well on most machines, where nothing listens.
+    let address: PeerAddress = format!("localhost:{port}").parse().unwrap();
+    let ann = network.node("ann").dialing_at("hub", address).start().await;
+
+    assert_eq!(echo(&ann, "hub").await.unwrap(), "to hub");
+    assert_eq!(ann.sessions()[0].address.to_string(), format!("127.0.0.1:{port}"));
+}
+
+#[tokio::test]
+async fn a_node_listens_on_several_addresses_and_ipv6_is_one() {
+    let (network, lab) = (Network::new(), Lab::new());
+    let hub = network.node("hub").listening().listening_at("[::1]:0".parse().unwrap());
+    let hub = hub.answering(lab.routes()).start().await;
+    let addresses: Vec<_> = hub.listening().collect();
+    assert!(addresses[0].is_ipv4() && addresses[1].is_ipv6());
+
+    for address in addresses {
+        let ann = network.node("ann").dialing_at("hub", address).start().await;
+        assert_eq!(echo(&ann, "hub").await.unwrap(), "to hub");
+        soon("a stop", ann.stop()).await;
+    }
+}
+
+#[tokio::test]
 async fn a_peer_for_which_there_is_no_address_is_not_connected() {
     let network = Network::new();
     let hub = network.node("hub").listening().start().await;

@@ -3,12 +3,14 @@
 #![allow(clippy::unwrap_used, reason = "a scenario that cannot go on has failed")]
 
 mod abandoned;
+mod bad_answers;
 mod bad_certificates;
 mod bad_greetings;
 mod bad_requests;
 mod both_ways;
 mod bounds;
 mod choosing;
+mod command_line;
 mod deadlines;
 mod dialing;
 mod keys;

@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bothways::protocol::{
-    Code, Control, Encoded, Failure, Farewell, GoingAway, Greeting, Outgoing, Reply, Role,
+    CloseCode, Code, Control, Encoded, Failure, Farewell, GoingAway, Greeting, Outgoing, Reply,
+    Role,
 };
-use bothways::{Node, Stopped};
+use bothways::{Node, SessionInfo, Stopped};
 use bothways_tests::{
     Lab, Network, RawStream, Slow, SlowCallBack, gone, greeting, request, soon, until,
     until_session,
@@ -26,6 +27,30 @@ async fn facing_each_other(network: &Network) -> (Node, Node) {
     let ben = node("ben", ports.1, "ann", ports.0);
     let (ann, ben) = tokio::join!(ann.start(), ben.start());
     (ann, ben)
+}
+
+/// Waits until two nodes have one session, the same one. On the way there each of them may have
+/// two, and for a moment none, where one hears the loser's bye before the winner's welcome.
+async fn settled(ann: &Node, ben: &Node) {
+    let (mut at_ann, mut at_ben) = (ann.session_changes(), ben.session_changes());
+    let settling = async {
+        while !is_one(&ann.sessions(), &ben.sessions()) {
+            tokio::select! {
+                _ = at_ann.changed() => {}
+                _ = at_ben.changed() => {}
+            }
+        }
+    };
+    soon("one session", settling).await;
+}
+
+fn is_one(at_ann: &[SessionInfo], at_ben: &[SessionInfo]) -> bool {
+    match (at_ann, at_ben) {
+        ([ours], [theirs]) => {
+            ours.dialed_by_us != theirs.dialed_by_us && !ours.draining && !theirs.draining
+        }
+        _ => false,
+    }
 }
 
 /// An address that was free a moment ago.
@@ -50,12 +75,9 @@ async fn of_two_nodes_that_dial_each_other_at_once_one_session_stays_and_no_requ
             let answer = soon("an answer", answer).await.unwrap();
             assert!(answer.is_ok(), "round {round}: {answer:?}");
         }
-        for node in [&ann, &ben] {
-            until(node, "one session", |sessions| sessions.len() == 1).await;
-        }
-        let (at_ann, at_ben) = (&ann.sessions()[0], &ben.sessions()[0]);
-        assert_ne!(at_ann.dialed_by_us, at_ben.dialed_by_us, "round {round}: the same connection");
-        assert!(!at_ann.draining && !at_ben.draining);
+        settled(&ann, &ben).await;
+        assert_eq!(echo(&ann, "ben").await.unwrap(), "to ben", "round {round}");
+        assert_eq!(echo(&ben, "ann").await.unwrap(), "to ann", "round {round}");
         stopping.push(tokio::spawn(async move { tokio::join!(ann.stop(), ben.stop()) }));
     }
     for stopped in stopping {
@@ -79,7 +101,7 @@ async fn a_peer_that_restarted_wins_over_its_own_stale_connection() {
     .await;
     assert_eq!(echo(&hub, "ann").await.unwrap(), "to ann");
     until(&hub, "the stale one gone", |sessions| sessions.len() == 1).await;
-    drop(before);
+    assert_eq!(before.closed().await.0, Some(CloseCode::Replaced));
 }
 
 #[tokio::test]
@@ -167,6 +189,26 @@ async fn programs_of_one_client_stay_connected_side_by_side() {
 
     assert_eq!(hub.sessions().len(), 2);
     assert!(hub.sessions().iter().all(|session| !session.draining));
+}
+
+#[tokio::test]
+async fn a_command_run_with_a_peer_s_identity_does_not_stand_between_it_and_who_asks_it() {
+    let (network, lab) = (Network::new(), Lab::new());
+    let hub = network.node("hub").listening().answering(lab.routes()).start().await;
+    let identity = network.identity("ann");
+    let command = || network.node_as(identity.clone()).role(Role::Client).dialing(&hub).start();
+
+    let before = command().await;
+    assert_eq!(echo(&before, "hub").await.unwrap(), "to hub");
+    let ann = network.node_as(identity.clone()).dialing(&hub).answering(lab.routes());
+    let ann = ann.start().await;
+    until_session(&ann, "hub").await;
+    let after = command().await;
+    assert_eq!(echo(&after, "hub").await.unwrap(), "to hub");
+
+    assert_eq!(echo(&hub, "ann").await.unwrap(), "to ann");
+    assert!(hub.sessions().iter().all(|session| !session.draining), "{:?}", hub.sessions());
+    assert_eq!(hub.sessions().len(), 3);
 }
 
 #[tokio::test]

@@ -100,7 +100,7 @@ async fn a_peer_that_does_not_close_after_the_bye_is_closed() {
 
     stop(&hub).await;
 
-    assert_eq!(raw.closed().await.0, Some(CloseCode::Bye));
+    assert_eq!(raw.closed().await.0, Some(CloseCode::Stopping));
 }
 
 #[tokio::test]

@@ -7,12 +7,14 @@
 #![allow(clippy::unwrap_used, reason = "a harness that cannot go on has failed its test")]
 #![allow(missing_docs, reason = "names say what the few lines behind them do")]
 
+mod binary;
 mod lab;
 mod network;
 mod raw;
 mod records;
 mod shown;
 
+pub use binary::{Program, Running, Said};
 pub use lab::{
     CallBack, Describe, Echo, Lab, LabSeen, Panic, Relay, Slow, SlowCallBack, SlowWrite, TimeLeft,
     TimeLeftAtCaller,

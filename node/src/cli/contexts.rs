@@ -250,7 +250,7 @@ fn is_held(path: &Path) -> anyhow::Result<bool> {
 }
 
 /// Makes a folder that only its owner may use, or checks that the one that is there is ours.
-fn make_ours(folder: &Path) -> anyhow::Result<()> {
+pub(crate) fn make_ours(folder: &Path) -> anyhow::Result<()> {
     let make = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
     make.with_context(|| format!("cannot make {}", folder.display()))?;
     check_ours(folder)
@@ -258,7 +258,7 @@ fn make_ours(folder: &Path) -> anyhow::Result<()> {
 
 /// Refuses a folder into which somebody else could put a context: who names the authority says
 /// whom we trust. The folder above counts too: its owner may replace this one.
-fn check_ours(folder: &Path) -> anyhow::Result<()> {
+pub(crate) fn check_ours(folder: &Path) -> anyhow::Result<()> {
     for folder in [Some(folder), folder.parent()].into_iter().flatten() {
         let shown = folder.display();
         let facts =

@@ -2,22 +2,16 @@
 
 mod announce;
 mod audit;
-mod child;
 mod choose;
 mod detach;
 mod down;
-mod follow;
-mod ground;
-mod line;
 mod logs;
-mod merge;
-mod paint;
+mod merged;
+mod network;
 mod ps;
+mod restart;
 mod script;
 mod signals;
-mod state;
-mod supervisor;
-mod tail;
 mod topology;
 mod up;
 
@@ -48,6 +42,7 @@ enum Command {
     Up(up::Up),
     Ps(ps::Ps),
     Logs(logs::Logs),
+    Restart(restart::Restart),
     Down(down::Down),
 }
 
@@ -57,6 +52,7 @@ impl Dev {
             Command::Up(command) => command.run(globals),
             Command::Ps(command) => command.run(globals),
             Command::Logs(command) => command.run(globals),
+            Command::Restart(command) => command.run(globals),
             Command::Down(command) => command.run(globals),
         }
     }

@@ -63,6 +63,13 @@ impl Trouble {
         let _ = anstream::stderr().lock().write_all(self.styled(red, cyan).as_bytes());
     }
 
+    /// What happened, without what to do next.
+    pub(crate) fn in_a_line(&self) -> String {
+        let causes = chain(&self.cause);
+        let told = std::iter::once(causes).chain(self.details.iter().cloned());
+        visible(&told.collect::<Vec<_>>().join("; ")).into_owned()
+    }
+
     /// What is told, without colour.
     #[cfg(test)]
     pub(crate) fn text(&self) -> String {

@@ -228,10 +228,10 @@ impl Asking {
             match answer {
                 Err(error) if error.surely_not_processed() && attempt < ATTEMPTS_MAX => {
                     attempt += 1;
-                    if !self.outbound.table.until_left(&session, self.ask.deadline).await {
-                        return Err(error);
-                    }
                     tracing::debug!(peer = %name, attempt, "request goes to another session");
+                    let soon = Instant::now() + self.outbound.limits.redial_min;
+                    let until = soon.min(self.ask.deadline);
+                    self.outbound.table.until_other(&session, until).await;
                 }
                 answer => return answer,
             }
@@ -263,21 +263,21 @@ impl Asking {
 
     /// The session with a peer: the one there is, or the one that a dial leads to.
     async fn session(&self, name: &NodeName) -> Result<Session, RequestError> {
-        if let Some(session) = self.found(name) {
+        if let Some(session) = self.outbound.table.find(name) {
             return Ok(session);
         }
         let mut changes = self.outbound.table.changes();
         // One that came in between is a change as well.
         changes.mark_changed();
-        let mut failed = self
-            .outbound
-            .dialers
-            .want(name)
-            .ok_or_else(|| RequestError::NotConnected { peer: name.clone() })?;
+        let Some(mut failed) = self.outbound.dialers.want(name) else {
+            // A client that is connected does not answer, and says so.
+            let client = self.outbound.table.find_client(name);
+            return client.ok_or_else(|| RequestError::NotConnected { peer: name.clone() });
+        };
         let waiting = async {
             loop {
                 tokio::select! {
-                    _ = changes.changed() => if let Some(session) = self.found(name) {
+                    _ = changes.changed() => if let Some(session) = self.outbound.table.find(name) {
                         return Ok(session);
                     },
                     Ok(()) = failed.changed() => {
@@ -300,13 +300,6 @@ impl Asking {
                 },
             })
         })
-    }
-
-    /// The session there is. One that does not answer is of use only where no other can come, to
-    /// say so.
-    fn found(&self, name: &NodeName) -> Option<Session> {
-        let found = self.outbound.table.find(name)?;
-        (found.answers() || !self.outbound.dialers.reach(name)).then_some(found)
     }
 
     /// Whether a dial that failed ends the wait: it does where the next one would fail as well.

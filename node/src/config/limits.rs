@@ -167,7 +167,7 @@ limits! {
         deadline_default = 10_000, 1..=3_600_000;
         /// The longest deadline.
         deadline_max = 60_000, 1..=3_600_000;
-        /// The time that a handshake may take, and the greeting after it once more.
+        /// The time that a handshake may take, and the greeting after it.
         handshake = 5_000, 100..=60_000;
         /// Silence after which a connection is given up.
         idle = 30_000, 1_000..=600_000;

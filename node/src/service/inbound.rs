@@ -18,6 +18,10 @@ use crate::session::{Arrival, Dispatch, Session};
 use crate::transport::{MessageReader, ReadError};
 
 impl Dispatch for Inbound {
+    fn answers(&self) -> bool {
+        self.outbound.role.answers()
+    }
+
     fn message_bytes(&self) -> usize {
         self.largest_message()
     }

@@ -59,11 +59,6 @@ impl Dialers {
         (Self { by_peer }, dialers)
     }
 
-    /// Whether this peer is dialed.
-    pub(crate) fn reach(&self, peer: &NodeName) -> bool {
-        self.by_peer.contains_key(peer)
-    }
-
     /// Asks for a dial soon; tells why each one fails from then on.
     pub(crate) fn want(&self, peer: &NodeName) -> Option<watch::Receiver<Option<Arc<DialError>>>> {
         let handle = self.by_peer.get(peer)?;
@@ -105,7 +100,7 @@ impl<D: Dispatch> Running<D> {
     async fn run(self) {
         let mut failures = 0;
         while !self.parts.stop.is_cancelled() {
-            if self.is_connected() {
+            if self.parts.table.find(&self.dialer.peer).is_some() {
                 self.until_alone().await;
                 continue;
             }
@@ -140,15 +135,10 @@ impl<D: Dispatch> Running<D> {
         }
     }
 
-    /// Whether there is a session with the peer itself, and not only with a command under its name.
-    fn is_connected(&self) -> bool {
-        self.parts.table.find(&self.dialer.peer).is_some_and(|session| session.answers())
-    }
-
     /// Waits while there is a session with the peer, whoever dialed it.
     async fn until_alone(&self) {
         let mut changes = self.parts.table.changes();
-        while self.is_connected() {
+        while self.parts.table.find(&self.dialer.peer).is_some() {
             tokio::select! {
                 () = self.parts.stop.cancelled() => return,
                 _ = changes.changed() => {}

@@ -205,11 +205,6 @@ impl Session {
         self.stage() != Stage::Open
     }
 
-    /// Whether the peer answers requests.
-    pub(crate) fn answers(&self) -> bool {
-        self.inner.facts.role.answers()
-    }
-
     /// Whether two handles are the same session.
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.inner, &other.inner)

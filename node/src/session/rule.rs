@@ -32,7 +32,7 @@ pub(crate) enum Keep {
     Newcomer,
     /// The existing one; the newcomer is drained.
     Existing,
-    /// Both: they are different programs under one name, at least one of them a client.
+    /// Both: they are different programs, and one of them at least is a client.
     Both,
 }
 
@@ -102,6 +102,15 @@ mod tests {
             let newcomer = candidate(new.0, new.1, role);
             let age = Duration::from_secs(age);
             assert_eq!(which_stays(us, them, existing, age, newcomer), stays, "row {row}");
+        }
+    }
+
+    #[test]
+    fn a_client_and_a_peer_of_one_name_live_side_by_side() {
+        let (ann, hub): (NodeName, NodeName) = ("ann".parse().unwrap(), "hub".parse().unwrap());
+        for (old, new) in [(Role::Client, PEER), (PEER, Role::Client)] {
+            let (existing, newcomer) = (candidate(1, ByThem, old), candidate(2, ByThem, new));
+            assert_eq!(which_stays(&hub, &ann, existing, Duration::ZERO, newcomer), Both);
         }
     }
 

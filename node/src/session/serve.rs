@@ -38,6 +38,9 @@ pub(crate) struct Arrival {
 
 /// Who answers what a session hands on.
 pub(crate) trait Dispatch: Send + Sync + 'static {
+    /// Whether requests are answered at all.
+    fn answers(&self) -> bool;
+
     /// The largest message that any method takes, in bytes.
     fn message_bytes(&self) -> usize;
 
@@ -183,7 +186,12 @@ impl<D: Dispatch> Serving<D> {
                 self.away = Some((why, Instant::now()));
                 self.say(Control::GoingAway(GoingAway { last: self.last_begun, why }));
             }
-            if asking == 0 && self.requests.is_empty() && self.said_bye.is_none() {
+            let idle = asking == 0 && self.requests.is_empty();
+            if idle && !self.dispatch.answers() {
+                // Nothing is answered here, so nothing of an answer can be under way.
+                return self.end(CloseCode::Bye, "bye");
+            }
+            if idle && self.said_bye.is_none() {
                 self.said_bye = Some(Instant::now());
                 self.session.note_end();
                 self.say(Control::Bye(Bye { why }));
@@ -200,11 +208,11 @@ impl<D: Dispatch> Serving<D> {
         bye.or_else(|| leaving.map(|since| since + self.drain))
     }
 
-    /// How a session is closed whose time is over: with nothing left to say, or before that.
+    /// How a session is closed whose time is over: by why we leave.
     fn close_code(&self) -> CloseCode {
         match self.away {
-            Some((Farewell::Replaced, _)) if self.said_bye.is_none() => CloseCode::Replaced,
-            Some((Farewell::Stopping, _)) if self.said_bye.is_none() => CloseCode::Stopping,
+            Some((Farewell::Replaced, _)) => CloseCode::Replaced,
+            Some((Farewell::Stopping, _)) => CloseCode::Stopping,
             _ => CloseCode::Bye,
         }
     }

@@ -74,15 +74,23 @@ impl Table {
         self.note_change();
     }
 
-    /// The session on which requests to this peer are begun: the newest that is open, of those
-    /// that answer where there is one.
+    /// The session on which requests to this peer are begun: the newest that is open, and whose
+    /// other end answers. A client under the peer's name, such as a command run with its identity,
+    /// is none.
     pub(crate) fn find(&self, peer: &NodeName) -> Option<Session> {
+        self.newest(peer, |facts| facts.role.answers())
+    }
+
+    /// The newest open session with a client of this name.
+    pub(crate) fn find_client(&self, peer: &NodeName) -> Option<Session> {
+        self.newest(peer, |facts| !facts.role.answers())
+    }
+
+    fn newest(&self, peer: &NodeName, fits: impl Fn(&Facts) -> bool) -> Option<Session> {
         let sessions = self.lock();
-        let known = sessions.by_peer.get(peer)?.iter().rev();
-        let mut open = known.filter(|session| session.stage() == Stage::Open);
-        let newest = open.next()?;
-        let answering = std::iter::once(newest).chain(open).find(|session| session.answers());
-        Some(answering.unwrap_or(newest).clone())
+        let mut known = sessions.by_peer.get(peer)?.iter().rev();
+        let fits = |session: &&Session| session.stage() == Stage::Open && fits(session.facts());
+        known.find(fits).cloned()
     }
 
     /// Says whether a peer may have one more connection; how many it has, where it may not. What
@@ -123,11 +131,11 @@ impl Table {
         self.until(|sessions| sessions.by_peer.is_empty()).await;
     }
 
-    /// Waits until a session is no longer the one on which requests are begun; says whether that
-    /// was before the time given.
-    pub(crate) async fn until_left(&self, session: &Session, deadline: Instant) -> bool {
+    /// Waits until a session is no longer the one on which requests are begun, or until a time.
+    pub(crate) async fn until_other(&self, session: &Session, deadline: Instant) {
         let left = self.until(|_| session.is_draining());
-        timeout_at(deadline.into(), left).await.is_ok()
+        // When the time is up the caller finds that out by itself.
+        let _ = timeout_at(deadline.into(), left).await;
     }
 
     async fn until(&self, holds: impl Fn(&Sessions) -> bool) {

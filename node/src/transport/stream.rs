@@ -9,6 +9,7 @@ use thiserror::Error;
 use tokio::time::timeout;
 
 use super::assembly::{Assembly, Crowded, Share};
+use crate::visible::visible;
 
 /// The most bytes that one read takes from a stream.
 const CHUNK_MAX_BYTES: usize = 64 * 1024;
@@ -95,7 +96,7 @@ pub(crate) enum ReadError {
     #[error("the peer reset the stream ({})", .0.map_or("unknown", ResetCode::as_str))]
     Reset(Option<ResetCode>),
     /// The connection is gone.
-    #[error("the connection is lost: {0}")]
+    #[error("the connection is lost: {}", visible(&.0.to_string()))]
     Lost(quinn::ConnectionError),
 }
 

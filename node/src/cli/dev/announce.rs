@@ -4,11 +4,11 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::super::contexts::{Context, Folders};
-use super::super::output::Row;
-use super::super::{Globals, Result};
-use super::ground::Ground;
-use super::state::{NodeState, State};
+use super::network::Ground;
+use super::network::{NodeState, State};
+use crate::cli::contexts::{Context, Folders};
+use crate::cli::output::Row;
+use crate::cli::{Globals, Result};
 
 /// A node that is up.
 #[derive(Debug, Serialize)]
@@ -80,6 +80,9 @@ fn commands(state: &State, ground: &Ground, folders: &Folders) -> Vec<String> {
     commands.push(format!("{program} dev ps --name {name}"));
     commands.push(format!("{program} dev logs --name {name} -f"));
     commands.push(format!("{program} trace show --from {logs} --last 5"));
+    if let Some(node) = state.nodes.iter().find(reached) {
+        commands.push(format!("{program} dev restart {} --name {name}", node.name));
+    }
     commands.push(format!("{program} dev down --name {name}"));
     commands
 }

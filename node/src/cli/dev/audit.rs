@@ -9,11 +9,11 @@ use anyhow::Context;
 use bothways::exchange::{Direction, Log, Outcome, Record};
 use bothways_protocol::{MethodName, NodeName};
 
-use super::super::Result;
-use super::ground::Ground;
-use super::line::{Entry, Line};
+use super::merged::{Entry, Line};
+use super::network::Ground;
 use super::script::{NOT_SENT, NOT_SENT_TARGET};
 use super::topology::Topology;
+use crate::cli::Result;
 
 /// What the logs tell.
 #[derive(Debug, Default)]
@@ -137,8 +137,9 @@ impl Seen {
         let mut told = vec![
             format!("up: {}", nodes.join(", ")),
             format!(
-                "{requests} requests in {} directions, each seen at both ends",
-                directions.len()
+                "{} in {}, each seen at both ends",
+                counted(requests, "request"),
+                counted(directions.len(), "direction")
             ),
         ];
         let back = arrows(&|(asker, call)| !call.is_refused() && topology.is_callback(asker, call));
@@ -153,6 +154,10 @@ impl Seen {
     }
 }
 
+fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
 /// What is to be seen, and how often at the least.
 fn wanted(topology: &Topology) -> BTreeMap<Wanted<'_>, usize> {
     let mut wanted = BTreeMap::new();
@@ -161,4 +166,80 @@ fn wanted(topology: &Topology) -> BTreeMap<Wanted<'_>, usize> {
             call.times.unwrap_or(1) as usize;
     }
     wanted
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use bothways_protocol::Code;
+    use serde_json::json;
+
+    use super::*;
+
+    const PAIR: &str = "[nodes.desk]\n[[nodes.desk.calls]]\nto = 'phone'\nmethod = 'node.ping'\n\
+                        times = 2\n[nodes.phone]\nlisten = false\ndials = ['desk']\n";
+
+    fn topology() -> Topology {
+        Topology::parse(Path::new("t.toml"), PAIR).unwrap()
+    }
+
+    /// Both nodes up, phone's connection to desk, and two requests of desk's.
+    fn seen() -> Seen {
+        let mut seen = Seen::default();
+        for node in ["desk", "phone"] {
+            seen.note(Entry::read(
+                node,
+                &json!({ "message": "started", "role": "peer" }).to_string(),
+            ));
+        }
+        let begins = json!({ "message": "session begins", "peer": "desk", "dialed": "ByUs" });
+        seen.note(Entry::read("phone", &begins.to_string()));
+        for span in 1..=2_u8 {
+            for (node, dir, peer) in [("desk", "out", "phone"), ("phone", "in", "desk")] {
+                let line = json!({ "target": "exchange", "message": "request", "node": node,
+                    "dir": dir, "peer": peer, "method": "node.ping", "code": "ok",
+                    "started_us": 1, "duration_us": 1, "deadline_ms": 1, "sent_bytes": 1,
+                    "received_bytes": 1, "attempt": 1, "span_id": format!("{span:016x}"),
+                    "trace_id": "0af7651916cd43dd8448eb211c80319c" });
+                let line = format!("{line}\n");
+                seen.records.extend(Log::read(line.as_bytes()).unwrap().records);
+            }
+        }
+        seen
+    }
+
+    #[test]
+    fn what_was_promised_and_seen_is_not_missed() {
+        assert_eq!(seen().missing(&topology()), [""; 0]);
+        let told = seen().told(&topology());
+        assert_eq!(told[1], "2 requests in 1 direction, each seen at both ends");
+        assert_eq!(told[2], "over a connection that the other side opened: desk → phone node.ping");
+    }
+
+    #[test]
+    fn each_thing_that_was_not_seen_is_told() {
+        type Edit = fn(&mut Seen);
+        let edits: [(Edit, &str); 5] = [
+            (|seen| seen.roles.clear(), "desk did not say that it is up as peer"),
+            (
+                |seen| seen.records.truncate(3),
+                "desk → phone node.ping ok: seen at both ends 1 of 2 times",
+            ),
+            (
+                |seen| seen.records[0].code = Outcome::Failed(Code::Internal),
+                "desk → phone node.ping ok: seen at both ends 1 of 2 times",
+            ),
+            (|seen| seen.dialed.clear(), "phone opened no connection to desk"),
+            (
+                |seen| seen.dialed.extend([("desk".to_owned(), "phone".to_owned())]),
+                "desk opened a connection to phone, which it was not to",
+            ),
+        ];
+        for (edit, expected) in edits {
+            let mut seen = seen();
+            edit(&mut seen);
+            assert_eq!(seen.missing(&topology())[0], expected);
+        }
+    }
 }

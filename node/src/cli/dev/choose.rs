@@ -2,10 +2,10 @@
 
 use bothways_protocol::NetworkName;
 
-use super::super::contexts::Folders;
-use super::super::{Exit, Result, Trouble};
-use super::ground::Ground;
-use super::state::State;
+use super::network::Ground;
+use super::network::State;
+use crate::cli::contexts::Folders;
+use crate::cli::{Exit, Result, Trouble};
 
 /// The network of this name, or the only one that runs.
 pub(super) fn the_network(

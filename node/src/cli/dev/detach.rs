@@ -10,14 +10,14 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 use tokio::time::sleep;
 
-use super::super::contexts::Folders;
-use super::super::{Exit, Globals, Result, Trouble};
 use super::announce::announce;
-use super::child::told;
-use super::ground::Ground;
+use super::network::Ground;
+use super::network::State;
+use super::network::told;
 use super::signals::Signals;
-use super::state::State;
 use super::up::{Up, runs_already};
+use crate::cli::contexts::Folders;
+use crate::cli::{Exit, Globals, Result, Trouble};
 
 /// How often the network is asked whether it is ready.
 const ASK_EVERY: Duration = Duration::from_millis(50);
@@ -36,7 +36,7 @@ pub(super) async fn start(
     }
     let mut signals = Signals::new()?;
     let mut said = tempfile::tempfile().context("cannot make a file in the temporary folder")?;
-    let mut supervisor = spawn(up, ground, &said)?;
+    let mut supervisor = spawn(up, ground, globals.verbose, &said)?;
     let state = tokio::select! {
         ready = until_ready(&mut supervisor, ground) => ready?,
         () = signals.next() => {
@@ -50,9 +50,10 @@ pub(super) async fn start(
     }
 }
 
-fn spawn(up: &Up, ground: &Ground, said: &File) -> Result<Child> {
+fn spawn(up: &Up, ground: &Ground, verbose: u8, said: &File) -> Result<Child> {
     let mut command = Command::new(std::env::current_exe().context("this program's path")?);
     command.args(["dev", "up", "--background", "--name", ground.name.as_str()]);
+    command.args((0..verbose).map(|_| "-v"));
     if let Some(file) = &up.file {
         command.arg("--file").arg(std::path::absolute(file)?);
     }

@@ -7,12 +7,12 @@ use clap::Args;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::{Instant, sleep};
 
-use super::super::contexts::Folders;
-use super::super::{Exit, Globals, Result, Trouble, remote};
 use super::choose::the_network;
-use super::ground::Ground;
-use super::state::State;
-use super::supervisor::end_leftovers;
+use super::network::Ground;
+use super::network::State;
+use super::network::end_leftovers;
+use crate::cli::contexts::Folders;
+use crate::cli::{Exit, Globals, Result, Trouble, remote};
 
 const EXAMPLES: &str = "\
 Examples:

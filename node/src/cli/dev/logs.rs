@@ -3,10 +3,10 @@
 use bothways_protocol::{NetworkName, NodeName};
 use clap::Args;
 
-use super::super::contexts::Folders;
-use super::super::{Exit, Globals, Result, Trouble};
 use super::choose::the_network;
-use super::follow::Follow;
+use super::merged::Follow;
+use crate::cli::contexts::Folders;
+use crate::cli::{Exit, Globals, Result, Trouble};
 
 const EXAMPLES: &str = "\
 Examples:

@@ -8,11 +8,11 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
-use super::super::contexts::Folders;
-use super::super::output::Row;
-use super::super::{Globals, Result, remote};
-use super::ground::Ground;
-use super::state::NodeState;
+use super::network::Ground;
+use super::network::NodeState;
+use crate::cli::contexts::Folders;
+use crate::cli::output::Row;
+use crate::cli::{Globals, Result, remote};
 
 const EXAMPLES: &str = "\
 Examples:

@@ -13,8 +13,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::super::Result;
 use super::topology::Call;
+use crate::cli::Result;
 
 /// What the supervisor says on standard input when the scripts may begin.
 pub(super) const GO: &[u8] = b"go\n";
@@ -25,7 +25,7 @@ const SESSION_TIMEOUT: Duration = Duration::from_secs(10);
 /// What a child knows of its supervisor: the script, and standard input as the thread that
 /// connects the two.
 #[derive(Debug)]
-pub(in super::super) struct Supervised {
+pub(in crate::cli) struct Supervised {
     calls: Vec<Call>,
     stage: watch::Receiver<Stage>,
 }
@@ -40,7 +40,7 @@ enum Stage {
 
 impl Supervised {
     /// Reads the script, and listens to standard input.
-    pub(in super::super) fn start(script: &Path) -> Result<Self> {
+    pub(in crate::cli) fn start(script: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(script)
             .with_context(|| format!("cannot read {}", script.display()))?;
         let calls = serde_json::from_str(&text)
@@ -55,7 +55,7 @@ impl Supervised {
     }
 
     /// Plays the script once it may begin; returns when the supervisor is gone.
-    pub(in super::super) async fn run(mut self, node: &Node) {
+    pub(in crate::cli) async fn run(mut self, node: &Node) {
         let mut playing = JoinSet::new();
         // An error says that the thread has ended, which it does with standard input.
         let heard = self.stage.wait_for(|stage| *stage >= Stage::Go).await.map(|stage| *stage);
@@ -148,14 +148,14 @@ fn was_sent(error: &RequestError) -> bool {
 
 /// The hidden flag of `bothways run` that makes a node a child of `dev up`.
 #[derive(Debug, clap::Args)]
-pub(in super::super) struct SupervisedArgs {
+pub(in crate::cli) struct SupervisedArgs {
     #[arg(long, hide = true, value_name = "FILE")]
     script: Option<PathBuf>,
 }
 
 impl SupervisedArgs {
     /// Begins to listen to the supervisor, if there is one.
-    pub(in super::super) fn start(&self) -> Result<Option<Supervised>> {
+    pub(in crate::cli) fn start(&self) -> Result<Option<Supervised>> {
         self.script.as_deref().map(Supervised::start).transpose()
     }
 }

@@ -8,16 +8,16 @@ use bothways_protocol::NetworkName;
 use clap::Args;
 use tokio::time::{Instant, sleep};
 
-use super::super::contexts::Folders;
-use super::super::{Advise, Exit, Globals, OutputError, Result, Trouble};
 use super::announce::{announce, program};
 use super::audit::Seen;
 use super::detach;
-use super::follow::{Follow, Following};
-use super::ground::Ground;
+use super::merged::{Follow, Following};
+use super::network::Ground;
+use super::network::{Network, end_leftovers};
 use super::signals::Signals;
-use super::supervisor::{Network, end_leftovers};
 use super::topology::{Call, Topology};
+use crate::cli::contexts::{Folders, Kind};
+use crate::cli::{Advise, Exit, Globals, OutputError, Result, Trouble};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -124,7 +124,7 @@ impl Up {
             globals.note(&format!("removing what a killed network {} left behind", left.name));
             end_leftovers(&left).await;
         }
-        let mut network = Network::prepare(ground, held, topology)?;
+        let mut network = Network::prepare(ground, held, topology, globals.verbose)?;
         let started = tokio::select! {
             started = network.start(folders) => started,
             () = signals.next() => Err(Trouble::new(Exit::Interrupted, "interrupted")),
@@ -141,12 +141,13 @@ impl Up {
             Some(following) => following.end().await,
             None => Ok(()),
         };
-        let addresses: Vec<_> =
-            network.state.nodes.iter().filter_map(|node| node.address.clone()).collect();
         let removed = network.remove();
-        let told = told.or_else(|trouble| if is_unread(&trouble) { Ok(()) } else { Err(trouble) });
-        ran.and(stopped).and(told).and(removed)?;
-        self.tell_end(ground, &addresses, globals)
+        let troubles = [ran, stopped, told, removed].into_iter().filter_map(Result::<()>::err);
+        // That nobody reads on is no reason to complain.
+        let mut troubles = troubles.filter(|trouble| !is_unread(trouble));
+        let Some(first) = troubles.next() else { return self.tell_end(ground, folders, globals) };
+        troubles.for_each(|trouble| trouble.tell());
+        Err(first)
     }
 
     /// From readiness to the wish to stop.
@@ -181,17 +182,17 @@ impl Up {
                 false => Ok(()),
             },
         };
-        (following.filter(|_| !matches!(&ran, Err(trouble) if is_unread(trouble))), ran)
+        (following, ran)
     }
 
-    fn tell_end(&self, ground: &Ground, addresses: &[String], globals: &Globals) -> Result {
-        let free = |address: &&String| std::net::UdpSocket::bind(address.as_str()).is_err();
-        let taken: Vec<_> = addresses.iter().filter(free).cloned().collect();
-        if !taken.is_empty() {
-            let what = "these ports are still taken, by a node or by somebody else since";
-            return Err(Trouble::new(Exit::Failed, what).details(taken));
-        }
-        if ground.is_there() {
+    /// The processes have been waited for, and their ports went with them: the files are left to
+    /// look for.
+    fn tell_end(&self, ground: &Ground, folders: &Folders, globals: &Globals) -> Result {
+        let listed = folders
+            .all()?
+            .iter()
+            .any(|context| context.kind == Kind::Running && context.name == ground.name);
+        if listed || ground.is_there() {
             return Err(Trouble::new(Exit::Failed, format!("files of {} are left", ground.name)));
         }
         if !self.background {

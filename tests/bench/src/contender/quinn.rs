@@ -119,7 +119,7 @@ async fn dial(
     trust: &Trust,
     address: SocketAddr,
 ) -> Result<Asker> {
-    let (tls, _) = DialerTls::new(identity, trust, &[ALPN])?.to(&LISTENER.parse()?)?;
+    let (tls, _) = DialerTls::new(identity, trust, &[ALPN])?.to(&LISTENER.parse()?);
     let mut config = ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls)?));
     config.transport_config(Arc::new(settings(Some(Limits::default().keep_alive))?));
     let connection = endpoint.connect_with(config, address, LISTENER)?.await?;

@@ -11,8 +11,8 @@ use serde_json::Value as Json;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::super::super::caller::duration;
 use super::{Call, Lined, Problem, Written, WrittenNode};
+use crate::cli::caller::duration;
 
 /// The time between two requests, where nothing is said.
 const EVERY: Duration = Duration::from_secs(2);
@@ -86,17 +86,14 @@ impl Reader<'_> {
             services: None,
             calls: Vec::new(),
         };
-        for entry @ (key, value) in fields {
+        for entry @ (key, _) in fields {
             match key.get_ref().as_ref() {
                 "role" => node.role = self.parsed(entry).unwrap_or_default(),
                 "listen" => node.listen = self.bool(entry),
                 "dials" => node.dials = self.list(entry),
                 "services" => node.services = Some(self.list(entry)),
                 "calls" => node.calls = self.calls(entry),
-                _ => {
-                    self.unknown(key, &["role", "listen", "dials", "services", "calls"]);
-                    let _ = value;
-                }
+                _ => self.unknown(key, &["role", "listen", "dials", "services", "calls"]),
             }
         }
         Some(node)

@@ -9,37 +9,37 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use bothways_protocol::{NetworkName, NodeName};
 
-use super::super::contexts::Folders;
-use super::super::{Advise, Exit, Result, Trouble};
 use super::state::State;
+use crate::cli::contexts::{Folders, check_ours, make_ours};
+use crate::cli::{Advise, Exit, Result, Trouble};
 
 /// How often a lock is asked for that its owner removes at the same moment.
 const LOCK_TRIES: u32 = 16;
 
 /// The places of one network, whether or not it runs.
 #[derive(Debug, Clone)]
-pub(super) struct Ground {
-    pub(super) name: NetworkName,
+pub(in crate::cli::dev) struct Ground {
+    pub(in crate::cli::dev) name: NetworkName,
     folder: PathBuf,
     lock: PathBuf,
 }
 
 /// The lock of a network: whoever holds it runs the network, and owns its folder.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(in crate::cli::dev) struct Held {
     ground: Ground,
     _lock: File,
 }
 
 impl Ground {
-    pub(super) fn of(name: &NetworkName, folders: &Folders) -> Self {
+    pub(in crate::cli::dev) fn of(name: &NetworkName, folders: &Folders) -> Self {
         let dev = folders.runtime().join("dev");
         let (folder, lock) = (dev.join(name.as_str()), dev.join(format!("{name}.lock")));
         Self { name: name.clone(), folder, lock }
     }
 
     /// Every network of which there is something, by name.
-    pub(super) fn all(folders: &Folders) -> Result<Vec<Self>> {
+    pub(in crate::cli::dev) fn all(folders: &Folders) -> Result<Vec<Self>> {
         let dev = folders.runtime().join("dev");
         let entries = match fs::read_dir(&dev) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -56,37 +56,48 @@ impl Ground {
         Ok(names.iter().map(|name| Self::of(name, folders)).collect())
     }
 
-    pub(super) fn certs(&self) -> PathBuf {
+    /// The folder of all networks.
+    fn dev(&self) -> &Path {
+        self.lock.parent().unwrap_or(Path::new("."))
+    }
+
+    pub(in crate::cli::dev) fn certs(&self) -> PathBuf {
         self.folder.join("certs")
     }
 
-    pub(super) fn logs(&self) -> PathBuf {
+    pub(in crate::cli::dev) fn logs(&self) -> PathBuf {
         self.folder.join("logs")
     }
 
-    pub(super) fn log(&self, node: &NodeName) -> PathBuf {
+    pub(in crate::cli::dev) fn log(&self, node: &NodeName) -> PathBuf {
         self.logs().join(format!("{node}.log"))
     }
 
     /// What the supervisor has to say.
-    pub(super) fn supervisor_log(&self) -> PathBuf {
+    pub(in crate::cli::dev) fn supervisor_log(&self) -> PathBuf {
         self.folder.join("supervisor.log")
     }
 
-    pub(super) fn state_file(&self) -> PathBuf {
+    /// Where the supervisor takes requests.
+    pub(in crate::cli::dev) fn requests(&self) -> PathBuf {
+        self.folder.join("supervisor.sock")
+    }
+
+    pub(in crate::cli::dev) fn state_file(&self) -> PathBuf {
         self.folder.join("network.json")
     }
 
     /// The folder of one node: its configuration, its script, its control socket and its data.
-    pub(super) fn node(&self, node: &NodeName) -> PathBuf {
+    pub(in crate::cli::dev) fn node(&self, node: &NodeName) -> PathBuf {
         self.folder.join("nodes").join(node.as_str())
     }
 
     /// The state, if the network runs.
-    pub(super) fn running(&self) -> Result<Option<State>> {
+    pub(in crate::cli::dev) fn running(&self) -> Result<Option<State>> {
         if !self.is_held() {
             return Ok(None);
         }
+        check_ours(self.dev()).exit(Exit::Config)?;
         match State::read(&self.state_file()) {
             Err(_) if !self.state_file().exists() => Ok(Some(self.without_nodes())),
             state => Ok(Some(state?)),
@@ -100,22 +111,20 @@ impl Ground {
     }
 
     /// Whether there is anything of this network.
-    pub(super) fn is_there(&self) -> bool {
+    pub(in crate::cli::dev) fn is_there(&self) -> bool {
         self.folder.exists() || self.lock.exists()
     }
 
     /// Whether some process runs this network.
-    pub(super) fn is_held(&self) -> bool {
+    pub(in crate::cli::dev) fn is_held(&self) -> bool {
         File::open(&self.lock)
             .is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
 
     /// Takes the lock, unless the network runs.
-    pub(super) fn try_hold(&self) -> Result<Option<Held>> {
+    pub(in crate::cli::dev) fn try_hold(&self) -> Result<Option<Held>> {
         let shown = self.lock.display();
-        let dev = self.lock.parent().unwrap_or(Path::new("."));
-        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(dev);
-        made.with_context(|| format!("cannot make {}", dev.display())).hint(SPACE)?;
+        make_ours(self.dev()).hint(SPACE)?;
         for _ in 0..LOCK_TRIES {
             let mut options = File::options();
             options.write(true).create(true).truncate(false).mode(0o600);
@@ -139,12 +148,12 @@ impl Ground {
 }
 
 /// What helps where nothing can be written.
-pub(super) const SPACE: &str =
+pub(in crate::cli::dev) const SPACE: &str =
     "set XDG_RUNTIME_DIR, or TMPDIR, to a folder of yours with space left";
 
 impl Held {
     /// Makes the folder, empty. What a killed network left there is removed.
-    pub(super) fn clear(&self) -> Result {
+    pub(in crate::cli::dev) fn clear(&self) -> Result {
         self.remove_folder().exit(Exit::Failed)?;
         for folder in [self.ground.folder.clone(), self.ground.logs()] {
             let made = fs::DirBuilder::new().mode(0o700).create(&folder);
@@ -154,7 +163,7 @@ impl Held {
     }
 
     /// What a killed network left behind, if it did.
-    pub(super) fn leftovers(&self) -> Option<State> {
+    pub(in crate::cli::dev) fn leftovers(&self) -> Option<State> {
         self.ground.folder.exists().then(|| {
             State::read(&self.ground.state_file()).unwrap_or_else(|_| self.ground.without_nodes())
         })
@@ -170,7 +179,7 @@ impl Held {
     }
 
     /// Removes the folder, and the lock with it: nothing is left.
-    pub(super) fn remove(self) -> Result {
+    pub(in crate::cli::dev) fn remove(self) -> Result {
         self.remove_folder()?;
         self.remove_lock();
         Ok(())
@@ -179,10 +188,8 @@ impl Held {
     fn remove_lock(&self) {
         // While it is held, nobody else runs this network; a lock that stays says nothing.
         let _ = fs::remove_file(&self.ground.lock);
-        if let Some(dev) = self.ground.lock.parent() {
-            // Only the last network's folder is empty.
-            let _ = fs::remove_dir(dev);
-        }
+        // It is empty only behind the last network.
+        let _ = fs::remove_dir(self.ground.dev());
     }
 }
 

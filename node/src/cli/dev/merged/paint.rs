@@ -124,8 +124,9 @@ impl Paint {
             line.push(' ');
         }
         line += &self.styled(style, &visible(message));
-        for (name, value) in
-            fields.iter().filter(|(name, value)| name != "node" && !value.is_empty())
+        // `log.…` says where in another library's code an event comes from.
+        let shown = |name: &str| name != "node" && !name.starts_with("log.");
+        for (name, value) in fields.iter().filter(|(name, value)| shown(name) && !value.is_empty())
         {
             let _ = write!(
                 line,

@@ -19,11 +19,11 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::{ChildStdin, Command};
 use tokio::time::{sleep, timeout};
 
-use super::super::{Exit, Result, Trouble};
 use super::ground::{Ground, SPACE};
-use super::script::GO;
-use super::tail::last_lines;
-use super::topology::NodeSpec;
+use crate::cli::dev::merged::last_lines;
+use crate::cli::dev::script::GO;
+use crate::cli::dev::topology::NodeSpec;
+use crate::cli::{Exit, Result, Trouble};
 
 /// How long a node may take until it answers on its control socket.
 const START_TIMEOUT: Duration = Duration::from_secs(20);
@@ -34,24 +34,26 @@ const LAST_LINES: usize = 5;
 
 /// A node in a process of its own. Dropped, it is killed.
 #[derive(Debug)]
-pub(super) struct Child {
-    pub(super) name: NodeName,
-    pub(super) pid: u32,
-    pub(super) control: PathBuf,
+pub(in crate::cli::dev) struct Child {
+    pub(in crate::cli::dev) name: NodeName,
+    pub(in crate::cli::dev) pid: u32,
+    pub(in crate::cli::dev) control: PathBuf,
     log: PathBuf,
     process: tokio::process::Child,
     /// The node stops when this closes, whatever becomes of the supervisor.
     leash: ChildStdin,
-    pub(super) ended: Option<ExitStatus>,
+    pub(in crate::cli::dev) ended: Option<ExitStatus>,
 }
 
 impl Child {
-    /// Starts a node that listens on any free port, and dials these addresses.
-    pub(super) fn spawn(
+    /// Starts a node that knows these addresses: of those that it dials, and its own, if it had
+    /// one before; it logs at the usual level, or at one more for each `verbose`.
+    pub(in crate::cli::dev) fn spawn(
         ground: &Ground,
         name: &NodeName,
         spec: &NodeSpec,
         addresses: &BTreeMap<NodeName, String>,
+        verbose: u8,
     ) -> Result<Self> {
         let home = ground.node(name);
         let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&home);
@@ -65,6 +67,7 @@ impl Child {
 
         let mut command = Command::new(std::env::current_exe().context("this program's path")?);
         command.args(["run", "--log-format", "json", "--config"]).arg(&config);
+        command.args((0..verbose).map(|_| "-v"));
         command.arg("--script").arg(&script).current_dir(&home).kill_on_drop(true);
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(opened);
         // Ctrl-C at the terminal is the supervisor's: it stops the nodes in order.
@@ -81,7 +84,7 @@ impl Child {
     }
 
     /// Waits until the node answers.
-    pub(super) async fn until_up(&mut self) -> Result<Status> {
+    pub(in crate::cli::dev) async fn until_up(&mut self) -> Result<Status> {
         let asking = async {
             loop {
                 tokio::select! {
@@ -110,24 +113,34 @@ impl Child {
     }
 
     /// Lets the node's script begin.
-    pub(super) async fn go(&mut self) {
+    pub(in crate::cli::dev) async fn go(&mut self) {
         // A node that is gone is told of by its end.
         let _ = self.leash.write_all(GO).await;
     }
 
     /// Waits until the process ends; cancelling the wait loses nothing.
-    pub(super) async fn wait(&mut self) -> io::Result<ExitStatus> {
+    pub(in crate::cli::dev) async fn wait(&mut self) -> io::Result<ExitStatus> {
         let ended = self.process.wait().await?;
         self.ended = Some(ended);
         Ok(ended)
     }
 
-    pub(super) fn runs(&self) -> bool {
+    /// Stops the process, and kills it where it does not end in time.
+    pub(in crate::cli::dev) async fn stop(&mut self, within: Duration) -> io::Result<()> {
+        self.signal(Signal::TERM);
+        if self.runs() && timeout(within, self.wait()).await.is_err() {
+            self.signal(Signal::KILL);
+            self.wait().await?;
+        }
+        Ok(())
+    }
+
+    pub(in crate::cli::dev) fn runs(&self) -> bool {
         self.ended.is_none()
     }
 
     /// Sends a signal, if the process runs.
-    pub(super) fn signal(&self, signal: Signal) {
+    pub(in crate::cli::dev) fn signal(&self, signal: Signal) {
         let pid = self.process.id().and_then(|pid| Pid::from_raw(pid.cast_signed()));
         if let Some(pid) = pid {
             // It is not waited for yet, so the id is still its own, and it may have ended.
@@ -136,13 +149,13 @@ impl Child {
     }
 
     /// The last lines that it wrote.
-    pub(super) fn last_lines(&self) -> Vec<String> {
+    pub(in crate::cli::dev) fn last_lines(&self) -> Vec<String> {
         last_lines(&self.log, LAST_LINES)
     }
 }
 
 /// How a process ended.
-pub(super) fn told(status: ExitStatus) -> String {
+pub(in crate::cli::dev) fn told(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("exit code {code}"),
         (None, Some(9)) => "killed by signal 9 (SIGKILL)".to_owned(),
@@ -151,7 +164,8 @@ pub(super) fn told(status: ExitStatus) -> String {
     }
 }
 
-const SOCKET: &str = "control.sock";
+/// The file name of a node's control socket.
+pub(super) const SOCKET: &str = "control.sock";
 
 /// The node's configuration, as a person would write it.
 fn configuration(
@@ -161,7 +175,9 @@ fn configuration(
     addresses: &BTreeMap<NodeName, String>,
 ) -> Result<String> {
     let home = ground.node(name);
-    let listen = if spec.listens { "[\"127.0.0.1:0\"]" } else { "[]" };
+    // Any free port at first; the same one when it starts again.
+    let address = addresses.get(name).map_or("127.0.0.1:0", String::as_str);
+    let listen = if spec.listens { format!("[\"{address}\"]") } else { "[]".to_owned() };
     let mut text = format!("name = \"{name}\"\nrole = \"{}\"\nlisten = {listen}\n", spec.role);
     writeln!(text, "control = {}", quoted(&home.join(SOCKET))?)?;
     if spec.role.answers() {
@@ -179,7 +195,7 @@ fn configuration(
 }
 
 /// The part of a configuration that says who somebody is in this network.
-pub(super) fn identity(ground: &Ground, name: &NodeName) -> Result<String> {
+pub(in crate::cli::dev) fn identity(ground: &Ground, name: &NodeName) -> Result<String> {
     let (certificate, key) = Identity::paths(&ground.certs(), name);
     Ok(format!(
         "\n[identity]\ncertificate = {}\nkey = {}\nauthority = {}\n",

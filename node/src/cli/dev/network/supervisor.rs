@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -13,16 +14,17 @@ use bothways_certs::{Authority, DEFAULT_IDENTITY_LIFE};
 use bothways_protocol::NodeName;
 use futures_util::future::{join_all, select_all};
 use jiff::Timestamp;
-use rustix::process::{Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::super::contexts::{Folders, Registered};
-use super::super::{Advise, Exit, Result, Trouble};
-use super::child::{Child, identity, told};
+use super::child::{Child, SOCKET, identity, told};
 use super::ground::{Ground, Held, SPACE};
-use super::signals::Signals;
+use super::requests::{Asked, Requests};
 use super::state::{NodeState, State};
-use super::topology::{NodeSpec, PERSON, Topology};
+use crate::cli::contexts::{Folders, Registered};
+use crate::cli::dev::signals::Signals;
+use crate::cli::dev::topology::{NodeSpec, PERSON, Topology};
+use crate::cli::{Advise, Exit, Result, Trouble};
 
 /// How long the nodes may take until each has a session with each that it dials.
 const SESSIONS_TIMEOUT: Duration = Duration::from_secs(10);
@@ -30,32 +32,52 @@ const SESSIONS_TIMEOUT: Duration = Duration::from_secs(10);
 const ASK_EVERY: Duration = Duration::from_millis(20);
 /// What a node may take to stop: its drain, and the stages behind it.
 const STOP_TIMEOUT: Duration = Duration::from_secs(15);
+/// The longest path that every system takes for a Unix socket, in bytes (macOS: unix(4)).
+const SOCKET_PATH_MAX_BYTES: usize = 103;
 /// How long the throw-away authority lives.
 const AUTHORITY_LIFE: Duration = Duration::from_secs(90 * 86_400);
 
 /// A network of this machine, from its first file to its last.
 #[derive(Debug)]
-pub(super) struct Network {
-    pub(super) ground: Ground,
-    pub(super) topology: Topology,
-    pub(super) state: State,
+pub(in crate::cli::dev) struct Network {
+    pub(in crate::cli::dev) ground: Ground,
+    pub(in crate::cli::dev) topology: Topology,
+    pub(in crate::cli::dev) state: State,
     held: Held,
     children: Vec<Child>,
     log: File,
+    /// Where the nodes are that listen.
+    addresses: BTreeMap<NodeName, String>,
+    requests: Requests,
+    /// How much more than usual the nodes log.
+    verbose: u8,
     /// Lets the commands find the network while it runs.
     registered: Option<Registered>,
 }
 
 impl Network {
     /// Makes the folder, the authority and the identities.
-    pub(super) fn prepare(ground: &Ground, held: Held, topology: Topology) -> Result<Self> {
-        match lay_out(ground, &held, &topology).hint(SPACE) {
-            Ok(log) => {
+    pub(in crate::cli::dev) fn prepare(
+        ground: &Ground,
+        held: Held,
+        topology: Topology,
+        verbose: u8,
+    ) -> Result<Self> {
+        match lay_out(ground, &held, &topology) {
+            Ok((log, requests)) => {
                 let (name, supervisor) = (ground.name.to_string(), std::process::id());
-                let state = State { name, supervisor, ready: false, nodes: Vec::new() };
-                let ground = ground.clone();
-                let (children, registered) = (Vec::new(), None);
-                Ok(Self { ground, topology, state, held, children, log, registered })
+                Ok(Self {
+                    ground: ground.clone(),
+                    topology,
+                    state: State { name, supervisor, ready: false, nodes: Vec::new() },
+                    held,
+                    children: Vec::new(),
+                    log,
+                    addresses: BTreeMap::new(),
+                    requests,
+                    verbose,
+                    registered: None,
+                })
             }
             Err(trouble) => {
                 held.remove()?;
@@ -65,37 +87,36 @@ impl Network {
     }
 
     /// Starts the nodes, each after those that it dials, and waits until they have met.
-    pub(super) async fn start(&mut self, folders: &Folders) -> Result {
+    pub(in crate::cli::dev) async fn start(&mut self, folders: &Folders) -> Result {
         self.write_state()?;
-        let mut addresses = BTreeMap::new();
         for name in self.topology.start_order() {
             let spec = &self.topology.nodes[&name];
-            let child = Child::spawn(&self.ground, &name, spec, &addresses)?;
+            let child = Child::spawn(&self.ground, &name, spec, &self.addresses, self.verbose)?;
             self.state.nodes.push(state_of(&child, spec));
             self.children.push(child);
             self.write_state()?;
             let Some(child) = self.children.last_mut() else { continue };
             let status = child.until_up().await?;
             if let Some(address) = status.listening.into_iter().next() {
-                addresses.insert(name, address.clone());
+                self.addresses.insert(name, address.clone());
                 let known = self.state.nodes.last_mut();
                 known.context("the node that was added above")?.address = Some(address);
             }
         }
         self.until_met().await?;
-        let person = context(&self.ground, &addresses)?;
+        let person = context(&self.ground, &self.addresses)?;
         self.registered = Some(folders.register(&self.ground.name, &person)?);
         self.state.ready = true;
         self.write_state()
     }
 
     /// Lets the nodes' scripts begin.
-    pub(super) async fn go(&mut self) {
+    pub(in crate::cli::dev) async fn go(&mut self) {
         join_all(self.children.iter_mut().map(Child::go)).await;
     }
 
-    /// Tells of each node that ends, until none is left.
-    pub(super) async fn watch(&mut self) -> Result {
+    /// Tells of each node that ends, until none is left, and restarts those that it is asked to.
+    pub(in crate::cli::dev) async fn watch(&mut self) -> Result {
         while self.children.iter().any(Child::runs) {
             let running = self.children.iter_mut().filter(|child| child.runs());
             let ends = running.map(|child| {
@@ -103,9 +124,20 @@ impl Network {
                     child.wait().await.map(|ended| (child.name.clone(), told(ended)))
                 })
             });
-            let (ended, ..) = select_all(ends).await;
-            let (name, how) = ended.context("cannot wait for the nodes")?;
-            self.note_end(&name, how)?;
+            let happened = tokio::select! {
+                (ended, ..) = select_all(ends) => Happened::Ended(ended),
+                asked = self.requests.next() => Happened::Asked(asked),
+            };
+            match happened {
+                Happened::Ended(ended) => {
+                    let (name, how) = ended.context("cannot wait for the nodes")?;
+                    self.note_end(&name, how)?;
+                }
+                Happened::Asked(asked) => {
+                    let done = self.restart(&asked.node).await;
+                    asked.answer(&done).await;
+                }
+            }
         }
         Err(Trouble::new(Exit::Failed, "all nodes have ended").details(
             self.state
@@ -115,9 +147,35 @@ impl Network {
         ))
     }
 
+    /// Stops a node, if it runs, and starts it again where it was.
+    async fn restart(&mut self, name: &str) -> Result {
+        let known = self.children.iter().position(|child| child.name.as_str() == name);
+        let unknown = || Trouble::new(Exit::Usage, format!("there is no node {name}"));
+        let at = known.ok_or_else(unknown)?;
+        self.children[at].stop(STOP_TIMEOUT).await.context("cannot wait for the node")?;
+        let name = self.children[at].name.clone();
+        self.tell(&name, "INFO", "starts again")?;
+        let spec = &self.topology.nodes[&name];
+        self.children[at] = Child::spawn(&self.ground, &name, spec, &self.addresses, self.verbose)?;
+        let address = self.addresses.get(&name).cloned();
+        self.state.nodes[at] = NodeState { address, ..state_of(&self.children[at], spec) };
+        self.write_state()?;
+        let child = &mut self.children[at];
+        match child.until_up().await {
+            Ok(_) => child.go().await,
+            Err(trouble) => {
+                child.stop(Duration::ZERO).await.context("cannot wait for the node")?;
+                let how = child.ended.map(told).unwrap_or_default();
+                self.note_end(&name, how)?;
+                return Err(trouble);
+            }
+        }
+        Ok(())
+    }
+
     /// Stops the nodes: asks all of them, and kills those that do not end in time, or all at the
     /// next signal.
-    pub(super) async fn stop(&mut self, signals: &mut Signals) -> Result {
+    pub(in crate::cli::dev) async fn stop(&mut self, signals: &mut Signals) -> Result {
         self.registered = None;
         for child in self.children.iter().filter(|child| child.runs()) {
             child.signal(Signal::TERM);
@@ -140,7 +198,7 @@ impl Network {
     }
 
     /// Removes the network's files.
-    pub(super) fn remove(self) -> Result {
+    pub(in crate::cli::dev) fn remove(self) -> Result {
         self.held.remove()
     }
 
@@ -202,20 +260,40 @@ impl Network {
     }
 }
 
-/// Makes the folder, the authority, the identities, and the supervisor's log.
-fn lay_out(ground: &Ground, held: &Held, topology: &Topology) -> Result<File> {
+/// What a supervisor waits for.
+enum Happened {
+    Ended(io::Result<(NodeName, String)>),
+    Asked(Asked),
+}
+
+/// Makes the folder, the authority, the identities, the supervisor's log and its socket.
+fn lay_out(ground: &Ground, held: &Held, topology: &Topology) -> Result<(File, Requests)> {
+    let sockets = topology.nodes.keys().map(|name| ground.node(name).join(SOCKET));
+    check_sockets(sockets.chain([ground.requests()]))?;
     held.clear()?;
     let network = topology.network.as_ref().unwrap_or(&ground.name);
     let authority = Authority::create(network, AUTHORITY_LIFE)?;
     let certs = ground.certs();
-    authority.save(&certs)?;
+    authority.save(&certs).hint(SPACE)?;
     let person: NodeName = PERSON.parse()?;
     for name in topology.nodes.keys().chain([&person]) {
-        authority.issue(name, DEFAULT_IDENTITY_LIFE)?.save(&certs)?;
+        authority.issue(name, DEFAULT_IDENTITY_LIFE)?.save(&certs).hint(SPACE)?;
     }
     let log = ground.supervisor_log();
     let opened = File::options().append(true).create(true).open(&log);
-    Ok(opened.with_context(|| format!("cannot make {}", log.display()))?)
+    let opened = opened.with_context(|| format!("cannot make {}", log.display()))?;
+    Ok((opened, Requests::at(&ground.requests())?))
+}
+
+fn check_sockets(mut paths: impl Iterator<Item = PathBuf>) -> Result {
+    match paths.find(|path| path.as_os_str().len() > SOCKET_PATH_MAX_BYTES) {
+        None => Ok(()),
+        Some(long) => {
+            let what = format!("{} is too long for a socket's path", long.display());
+            Err(Trouble::new(Exit::Failed, what)
+                .with_hint("set XDG_RUNTIME_DIR to a folder of yours with a shorter path"))
+        }
+    }
 }
 
 fn state_of(child: &Child, spec: &NodeSpec) -> NodeState {
@@ -247,15 +325,15 @@ fn context(ground: &Ground, addresses: &BTreeMap<NodeName, String>) -> Result<St
 
 /// Waits for nodes that a killed supervisor left behind, which stop by themselves; kills those
 /// that do not.
-pub(super) async fn end_leftovers(state: &State) {
+pub(in crate::cli::dev) async fn end_leftovers(state: &State) {
     const PATIENCE: Duration = Duration::from_secs(12);
     let deadline = Instant::now() + PATIENCE;
     for node in &state.nodes {
-        while let Ok(stream) = UnixStream::connect(&node.control) {
+        // Who listens there is the process that was started for it: the folder is ours alone.
+        while UnixStream::connect(&node.control).is_ok() {
             if Instant::now() > deadline {
-                // The system says who listens there.
-                let listener = rustix::net::sockopt::socket_peercred(&stream);
-                let _ = listener.map(|process| kill_process(process.pid, Signal::KILL));
+                let pid = Pid::from_raw(node.pid.cast_signed());
+                let _ = pid.map(|pid| kill_process(pid, Signal::KILL));
             }
             sleep(ASK_EVERY).await;
         }

@@ -10,12 +10,12 @@ use anyhow::Context;
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
-use super::super::{Globals, Out, Result};
-use super::ground::Ground;
 use super::line::{Entry, Line};
 use super::merge::{Merge, Merged, What};
 use super::paint::Paint;
 use super::tail::Tail;
+use crate::cli::dev::network::Ground;
+use crate::cli::{Globals, Out, Result};
 
 /// How often the logs are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(40);
@@ -23,7 +23,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(40);
 const BATCH_LINES: usize = 256;
 
 /// Reads the logs of one network, and writes what they tell to standard output.
-pub(super) struct Follow {
+pub(in crate::cli::dev) struct Follow {
     sources: Vec<Source>,
     merge: Merge,
     paint: Paint,
@@ -42,7 +42,7 @@ struct Source {
 }
 
 impl Follow {
-    pub(super) fn of(
+    pub(in crate::cli::dev) fn of(
         ground: &Ground,
         nodes: &[String],
         only: Option<String>,
@@ -61,14 +61,14 @@ impl Follow {
     }
 
     /// Writes all that there is.
-    pub(super) fn all(&mut self) -> Result {
+    pub(in crate::cli::dev) fn all(&mut self) -> Result {
         self.turn()?;
         let rest = self.merge.end();
         self.write(&rest)
     }
 
     /// Writes what comes, until told that nothing more will.
-    pub(super) fn on(&mut self, goes_on: impl Fn() -> bool) -> Result {
+    pub(in crate::cli::dev) fn on(&mut self, goes_on: impl Fn() -> bool) -> Result {
         while goes_on() {
             self.turn()?;
             let late = self.merge.at(Timestamp::now().as_microsecond());
@@ -145,13 +145,14 @@ impl Source {
 
 /// A merged log that is written on a thread of its own: a terminal that stands still holds up
 /// nothing else.
-pub(super) struct Following {
+pub(in crate::cli::dev) struct Following {
     ends: Arc<AtomicBool>,
-    ended: oneshot::Receiver<Result>,
+    /// Tells how the thread ended; gone once it has told.
+    ended: Option<oneshot::Receiver<Result>>,
 }
 
 impl Following {
-    pub(super) fn start(mut follow: Follow) -> Result<Self> {
+    pub(in crate::cli::dev) fn start(mut follow: Follow) -> Result<Self> {
         let ends = Arc::new(AtomicBool::new(false));
         let (told, ended) = oneshot::channel();
         let told_to_end = ends.clone();
@@ -159,20 +160,25 @@ impl Following {
             // Nobody listens any more only where the command has ended.
             let _ = told.send(follow.on(|| !told_to_end.load(Ordering::Relaxed)));
         })?;
-        Ok(Self { ends, ended })
+        Ok(Self { ends, ended: Some(ended) })
     }
 
-    /// Waits until the log cannot be written any more.
-    pub(super) async fn broken(&mut self) -> Result {
-        (&mut self.ended).await.unwrap_or(Ok(()))
+    /// Waits until the log cannot be written any more; for ever where that was told before.
+    pub(in crate::cli::dev) async fn broken(&mut self) -> Result {
+        let Some(ended) = &mut self.ended else { return std::future::pending().await };
+        let how = ended.await.unwrap_or(Ok(()));
+        self.ended = None;
+        how
     }
 
     /// Writes what is left, if the terminal takes it.
-    pub(super) async fn end(self) -> Result {
+    pub(in crate::cli::dev) async fn end(self) -> Result {
         const PATIENCE: Duration = Duration::from_secs(2);
         self.ends.store(true, Ordering::Relaxed);
-        match tokio::time::timeout(PATIENCE, self.ended).await {
+        let Some(ended) = self.ended else { return Ok(()) };
+        match tokio::time::timeout(PATIENCE, ended).await {
             Ok(Ok(ended)) => ended,
+            // A terminal that stands still, or a thread that is gone: nothing more can be shown.
             _ => Ok(()),
         }
     }

@@ -1,0 +1,11 @@
+//! The merged log: many nodes' logs read as they grow, each request one line.
+
+mod follow;
+mod line;
+mod merge;
+mod paint;
+mod tail;
+
+pub(super) use follow::{Follow, Following};
+pub(super) use line::{Entry, Line};
+pub(super) use tail::last_lines;

@@ -1,0 +1,163 @@
+//! The program as a user runs it.
+
+use std::ffi::OsStr;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::OnceLock;
+
+use bothways::certs::Identity;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStderr, Command};
+
+use crate::{Network, soon};
+
+/// A folder with certificates, and the program run in it.
+pub struct Program {
+    folder: TempDir,
+}
+
+/// What a command that has ended has said.
+#[derive(Debug)]
+pub struct Said {
+    pub code: Option<i32>,
+    pub data: String,
+    pub messages: String,
+}
+
+/// A node that runs in a process of its own.
+pub struct Running {
+    child: Child,
+    log: Lines<BufReader<ChildStderr>>,
+    pub address: SocketAddr,
+}
+
+impl Program {
+    /// A folder that holds the network's authority, and what its nodes are given.
+    pub fn of(network: &Network) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        network.authority.save(&folder.path().join("certs")).unwrap();
+        Self { folder }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn keep(&self, identity: &Identity) {
+        identity.save(&self.path("certs")).unwrap();
+    }
+
+    /// Runs a command to its end.
+    pub async fn run<I: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = I>) -> Said {
+        let output = self.command(arguments).output();
+        let output = soon("the command's end", output).await.unwrap();
+        let said = Said {
+            code: output.status.code(),
+            data: String::from_utf8(output.stdout).unwrap(),
+            messages: String::from_utf8(output.stderr).unwrap(),
+        };
+        assert!(!said.messages.contains("panicked"), "{said:?}");
+        said
+    }
+
+    /// Runs a command as this node, whose certificate is in the folder.
+    pub async fn run_as(&self, node: &str, command: &str, more: &[&str]) -> Said {
+        self.run(self.arguments(node, command, more)).await
+    }
+
+    /// Starts a node that logs in JSON, and waits until it listens.
+    pub async fn start(&self, node: &str, more: &[&str]) -> Running {
+        let common = ["--listen", "127.0.0.1:0", "--log-format", "json"];
+        let mut command = self.command(self.arguments(node, "run", &[&common, more].concat()));
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let log = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut running = Running { child, log, address: ([0, 0, 0, 0], 0).into() };
+        let started = running.logged("started").await;
+        running.address = started["listening"].as_str().unwrap().parse().unwrap();
+        running
+    }
+
+    fn arguments(&self, node: &str, command: &str, more: &[&str]) -> Vec<String> {
+        let file = |name: String| self.path("certs").join(name).display().to_string();
+        let own = [
+            command.to_owned(),
+            "--certificate".to_owned(),
+            file(format!("{node}.pem")),
+            "--key".to_owned(),
+            file(format!("{node}.key")),
+            "--authority".to_owned(),
+            file("authority.pem".to_owned()),
+        ];
+        own.into_iter().chain(more.iter().map(ToString::to_string)).collect()
+    }
+
+    fn command<I: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = I>) -> Command {
+        let mut command = Command::new(program());
+        command
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .env_clear()
+            .env("HOME", self.folder.path())
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        command
+    }
+}
+
+impl Running {
+    /// Waits for a line of the log with this message.
+    pub async fn logged(&mut self, message: &str) -> Value {
+        let found = async {
+            let mut before = Vec::new();
+            loop {
+                let Some(line) = self.log.next_line().await.unwrap() else {
+                    panic!("{message:?} is not in the log: {before:#?}");
+                };
+                let found: Value = serde_json::from_str(&line).unwrap_or_default();
+                if found["message"] == message {
+                    return found;
+                }
+                before.push(line);
+            }
+        };
+        soon(message, found).await
+    }
+
+    /// Asks the node to stop, as a service manager does.
+    pub fn terminate(&self) {
+        let id = i32::try_from(self.child.id().unwrap()).unwrap();
+        kill_process(Pid::from_raw(id).unwrap(), Signal::TERM).unwrap();
+    }
+
+    /// The exit code of the node's process, once it has ended.
+    pub async fn ended(mut self) -> Option<i32> {
+        soon("the process's end", self.child.wait()).await.unwrap().code()
+    }
+
+    pub async fn stop(self) {
+        self.terminate();
+        assert_eq!(self.ended().await, Some(0));
+    }
+}
+
+/// The program beside the test executable, built if this runs under Cargo.
+fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let folder = std::env::current_exe().unwrap();
+        let folder = folder.ancestors().nth(2).unwrap();
+        if let Some(cargo) = std::env::var_os("CARGO") {
+            let mut build = std::process::Command::new(cargo);
+            build.args(["build", "--quiet", "--package", "bothways", "--bin", "bothways"]);
+            if folder.ends_with("release") {
+                build.arg("--release");
+            }
+            assert!(build.status().unwrap().success(), "the program cannot be built");
+        }
+        folder.join("bothways")
+    })
+}
