@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 use tokio::runtime::{Builder, Handle};
+use tokio::task::JoinError;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -74,11 +75,16 @@ impl Network {
         if self.is_here() {
             return Ok(future.await);
         }
-        let task = AbortOnDropHandle::new(self.runtime.spawn(future));
-        task.await.map_err(|error| match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => StoppedError,
-        })
+        AbortOnDropHandle::new(self.runtime.spawn(future)).await.map_err(unless_panicked)
+    }
+
+    /// Runs a future on the network thread as a task of its own, which goes on where the wait for
+    /// it is dropped.
+    pub(crate) async fn run_to_end<F>(&self, future: F) -> Result<F::Output, StoppedError>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        self.runtime.spawn(future).await.map_err(unless_panicked)
     }
 
     /// Starts a future on the network thread that nobody waits for.
@@ -89,6 +95,14 @@ impl Network {
     /// Whether the caller is on the network thread.
     pub(crate) fn is_here(&self) -> bool {
         thread::current().id() == self.thread
+    }
+}
+
+/// A task that did not end has lost its network; one that panicked passes that on.
+fn unless_panicked(error: JoinError) -> StoppedError {
+    match error.try_into_panic() {
+        Ok(panic) => std::panic::resume_unwind(panic),
+        Err(_) => StoppedError,
     }
 }
 

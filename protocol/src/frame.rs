@@ -106,6 +106,14 @@ impl Frames {
     }
 }
 
+/// The length of an encoded message without the head in front of it, in bytes: what a peer's bound
+/// on messages counts.
+#[must_use]
+pub fn body_bytes(message: &[u8]) -> usize {
+    let head_bytes = head_of(message).ok().flatten().map_or(0, |(head_bytes, _)| head_bytes);
+    message.len() - head_bytes
+}
+
 /// How much of the bytes is a message's head, and how much the whole message.
 struct Span {
     head_bytes: usize,
@@ -163,6 +171,12 @@ mod tests {
         let refused = FrameError::Oversize { bytes: 31, max: 30 };
         assert_eq!(frames(30, &[&of(31)]), Err(refused.clone()));
         assert_eq!(frames(30, &[&of(31)[..2]]), Err(refused));
+    }
+
+    #[test]
+    fn the_head_of_a_message_does_not_count() {
+        let of = |body_bytes: u8| [vec![0x58, body_bytes], vec![7; body_bytes.into()]].concat();
+        assert_eq!((body_bytes(&of(30)), body_bytes(&[0x40]), body_bytes(&[])), (30, 0, 0));
     }
 
     #[test]

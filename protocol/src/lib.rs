@@ -49,7 +49,7 @@ pub use cbor::{ARRAY_MAX_ITEMS, DEPTH_MAX, Encoded, MAP_MAX_PAIRS, MalformedErro
 pub use close::{CloseCode, ResetCode};
 pub use code::{Code, CodeError, Retry};
 pub use failure::Failure;
-pub use frame::{FrameError, Frames};
+pub use frame::{FrameError, Frames, body_bytes};
 pub use message::{
     Bye, Control, Event, Farewell, GoingAway, Greeting, MessageError, Outgoing, PeerLimits, Reply,
     Request,

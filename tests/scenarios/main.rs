@@ -2,18 +2,23 @@
 
 #![allow(clippy::unwrap_used, reason = "a scenario that cannot go on has failed")]
 
+mod abandoned;
 mod bad_answers;
 mod bad_certificates;
 mod bad_greetings;
 mod bad_requests;
 mod both_ways;
 mod bounds;
+mod choosing;
 mod command_line;
 mod deadlines;
 mod dialing;
 mod keys;
 mod people;
+mod recorded;
 mod roles;
 mod sessions;
 mod stopping;
+mod stopping_midway;
+mod storms;
 mod support;

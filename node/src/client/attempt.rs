@@ -1,28 +1,25 @@
 //! One attempt at a request: a stream, a message out, a message in, a record.
 
-use std::time::Instant;
-
-use bothways_protocol::{Code, Encoded, NodeName, Outgoing, Reply, ResetCode, Trace};
+use bothways_protocol::{Encoded, NodeName, Outgoing, Reply, ResetCode, body_bytes};
 use tokio::time::timeout_at;
 
 use super::RequestError;
+use super::leg::Leg;
 use super::outbound::Outbound;
 use super::peer::Ask;
-use crate::exchange::{Direction, MethodText, Outcome, Record, emit, is_wanted};
+use crate::exchange::Outcome;
 use crate::session::{Cause, RequestStream, Session};
 use crate::transport::ReadError;
 
-/// One attempt. However it ends, dropped halfway included, it leaves one record.
+/// What any answer may have, whatever its method declares: that of a failure, with its sentence and
+/// its details.
+const FAILURE_MAX_BYTES: usize = 8 * 1024;
+
+/// One attempt.
 pub(super) struct Attempt<'a> {
-    outbound: &'a Outbound,
     session: &'a Session,
     ask: &'a Ask,
-    attempt: u32,
-    trace: Trace,
-    began: Instant,
-    code: Outcome,
-    sent_bytes: u64,
-    received_bytes: u64,
+    leg: Leg<'a>,
 }
 
 impl<'a> Attempt<'a> {
@@ -32,39 +29,34 @@ impl<'a> Attempt<'a> {
         ask: &'a Ask,
         attempt: u32,
     ) -> Self {
-        let trace = next_span(ask.origin.map(|origin| origin.trace));
-        let (began, code) = (Instant::now(), Outcome::Failed(Code::Cancelled));
-        Self {
-            outbound,
-            session,
-            ask,
-            attempt,
-            trace,
-            began,
-            code,
-            sent_bytes: 0,
-            received_bytes: 0,
-        }
+        Self { session, ask, leg: Leg::new(outbound, session.peer(), ask, attempt) }
     }
 
     pub(super) async fn run(mut self) -> Result<Encoded, RequestError> {
         let deadline = self.ask.deadline;
-        let answer = match timeout_at(deadline.into(), self.exchange()).await {
+        let mut opened = None;
+        let answer = match timeout_at(deadline.into(), self.exchange(&mut opened)).await {
             Ok(answer) => answer,
-            Err(_) => Err(RequestError::Deadline {
-                peer: self.peer(),
-                method: self.ask.method.clone(),
-                within: self.ask.within,
-            }),
+            Err(_) => {
+                if let Some(stream) = &mut opened {
+                    stream.give_up(ResetCode::DeadlineExceeded);
+                }
+                Err(RequestError::Deadline {
+                    peer: self.peer(),
+                    method: self.ask.method.clone(),
+                    within: self.ask.within,
+                })
+            }
         };
-        self.code = match &answer {
-            Ok(_) => Outcome::Ok,
-            Err(error) => Outcome::Failed(error.code()),
-        };
+        self.leg.code = outcome(&answer);
         answer
     }
 
-    async fn exchange(&mut self) -> Result<Encoded, RequestError> {
+    /// Sends the request and reads the answer, on a stream that it leaves to the caller.
+    async fn exchange(
+        &mut self,
+        opened: &mut Option<RequestStream>,
+    ) -> Result<Encoded, RequestError> {
         let max = self.session.facts().limits.message_bytes as usize;
         let too_large = |bytes| RequestError::TooLarge { peer: self.peer(), bytes, max };
         // Known without a stream in most cases, so that the peer hears nothing of it.
@@ -73,13 +65,15 @@ impl<'a> Attempt<'a> {
         }
         let not_sent = |_| RequestError::NotSent { peer: self.peer() };
         let cause = self.ask.origin.map_or(Cause::Own, |_| Cause::Handler);
-        let opened = self.session.open(cause, self.ask.result_bytes).await;
-        let mut stream = opened.map_err(not_sent)?;
-        let message = self.ask.request(self.trace, self.attempt).encode();
-        if message.len() > max {
-            return Err(too_large(message.len()));
+        let answer_bytes = self.ask.result_bytes.max(FAILURE_MAX_BYTES);
+        let stream = self.session.open(cause, answer_bytes).await;
+        let stream = opened.insert(stream.map_err(not_sent)?);
+        let message = self.ask.request(self.leg.trace, self.leg.attempt).encode();
+        let bytes = body_bytes(&message);
+        if bytes > max {
+            return Err(too_large(bytes));
         }
-        self.sent_bytes = message.len() as u64;
+        self.leg.sent_bytes = message.len() as u64;
         if let Err(error) = stream.writer.send(message).await {
             // A peer that stops the stream has answered without reading on.
             if !matches!(error, quinn::WriteError::Stopped(_)) {
@@ -87,8 +81,8 @@ impl<'a> Attempt<'a> {
             }
         }
         stream.writer.finish();
-        let answer = self.answer(&mut stream).await;
-        self.received_bytes = stream.reader.received_bytes();
+        let answer = self.answer(stream).await;
+        self.leg.received_bytes = stream.reader.received_bytes();
         answer
     }
 
@@ -135,44 +129,10 @@ impl<'a> Attempt<'a> {
     }
 }
 
-impl Drop for Attempt<'_> {
-    fn drop(&mut self) {
-        if !is_wanted() {
-            return;
-        }
-        let duration_us = self.began.elapsed().as_micros().try_into().unwrap_or(u64::MAX);
-        let deadline = self.ask.deadline.saturating_duration_since(self.began);
-        emit(&Record {
-            node: self.outbound.name.clone(),
-            dir: Direction::Out,
-            peer: self.peer(),
-            method: MethodText::from(self.ask.method.clone()),
-            code: self.code,
-            started_us: crate::clock::unix_us().saturating_sub_unsigned(duration_us),
-            duration_us,
-            deadline_ms: deadline.as_millis().try_into().unwrap_or(u64::MAX),
-            sent_bytes: self.sent_bytes,
-            received_bytes: self.received_bytes,
-            trace_id: self.trace.trace_id(),
-            span_id: self.trace.span_id(),
-            parent_id: self.ask.origin.map(|origin| origin.trace.span_id()),
-            key: self.ask.key,
-            attempt: self.attempt,
-        });
-    }
-}
-
-/// A span of its own in the trace of what caused it, or in a new trace.
-pub(super) fn next_span(origin: Option<Trace>) -> Trace {
-    loop {
-        let span_id = rand::random();
-        let next = match origin {
-            Some(origin) => origin.with_span(span_id),
-            None => Trace::new(rand::random(), span_id),
-        };
-        // Only an id of nothing but zeros is none.
-        if let Some(trace) = next {
-            return trace;
-        }
+/// How an attempt ended, for its record.
+pub(super) fn outcome(answer: &Result<Encoded, RequestError>) -> Outcome {
+    match answer {
+        Ok(_) => Outcome::Ok,
+        Err(error) => Outcome::Failed(error.code()),
     }
 }

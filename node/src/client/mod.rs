@@ -3,6 +3,7 @@
 
 mod attempt;
 mod error;
+mod leg;
 mod outbound;
 mod peer;
 

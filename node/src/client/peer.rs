@@ -9,7 +9,8 @@ use bothways_protocol::{
 use tokio::time::timeout_at;
 
 use super::RequestError;
-use super::attempt::{Attempt, next_span};
+use super::attempt::{Attempt, outcome};
+use super::leg::Leg;
 use super::outbound::Outbound;
 use crate::session::{DialError, Session};
 
@@ -247,16 +248,17 @@ impl Asking {
 
     /// A call to the node itself goes straight to the rules of a call.
     async fn ask_ourselves(&self) -> Result<Encoded, RequestError> {
-        let request = self.ask.request(next_span(self.ask.origin.map(|origin| origin.trace)), 1);
-        let answer = match self.outbound.ourselves() {
-            Some(ourselves) => ourselves.answer(&request).await,
-            None => return Err(RequestError::Stopped),
-        };
-        answer.map_err(|failure| RequestError::Failed {
+        let ourselves = self.outbound.ourselves().ok_or(RequestError::Stopped)?;
+        let mut leg = Leg::new(&self.outbound, &self.outbound.name, &self.ask, 1);
+        let request = self.ask.request(leg.trace, leg.attempt);
+        let answer = ourselves.answer(&request).await;
+        let answer = answer.map_err(|failure| RequestError::Failed {
             peer: self.outbound.name.clone(),
             method: self.ask.method.clone(),
             failure,
-        })
+        });
+        leg.code = outcome(&answer);
+        answer
     }
 
     /// The session with a peer: the one there is, or the one that a dial leads to.

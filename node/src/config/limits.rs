@@ -151,6 +151,8 @@ limits! {
         connections_per_peer = 4, 2..=64;
         /// Connections from one source address that are not yet authenticated.
         unauthenticated_per_address = 64, 1..=65_536;
+        /// Connections in all that are not yet authenticated.
+        unauthenticated = 4_096, 1..=1_048_576;
         /// Half-open handshakes above which dialers must prove their address (QUIC Retry).
         retry_above_handshakes = 64, 0..=65_536;
         /// Initials a second above which dialers must prove their address (QUIC Retry).
@@ -196,9 +198,10 @@ impl LimitKey {
 }
 
 /// Pairs that contradict each other where the first is above the second.
-const NOT_ABOVE: [(&str, &str); 6] = [
+const NOT_ABOVE: [(&str, &str); 7] = [
     ("limits.message_bytes", "limits.assembling_bytes_per_peer"),
     ("limits.assembling_bytes_per_peer", "limits.assembling_bytes"),
+    ("limits.unauthenticated_per_address", "limits.unauthenticated"),
     ("limits.stream_window_bytes", "limits.connection_window_bytes"),
     ("limits.deadline_min_ms", "limits.deadline_default_ms"),
     ("limits.deadline_default_ms", "limits.deadline_max_ms"),

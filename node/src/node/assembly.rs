@@ -1,7 +1,7 @@
 //! Puts a node together: the asking half, the answering half, the sockets between them and the
 //! network.
 
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Instant;
 
 use bothways_certs::{DialerTls, listener_tls};
@@ -15,7 +15,9 @@ use crate::client::Outbound;
 use crate::config::Plan;
 use crate::network::Network;
 use crate::service::{Inbound, Router};
-use crate::session::{Dialer, DialerParts, Dialers, Doorway, Table, Us, keep_alive, welcome_all};
+use crate::session::{
+    Complaints, Dialer, DialerParts, Dialers, Doorway, Table, Us, keep_alive, welcome_all,
+};
 use crate::transport::{AssemblyBudget, Dialing, Gate, GateBounds, Listener, quic_settings};
 
 /// Assembles a node on the network thread: binds its listeners, starts its dialers.
@@ -45,7 +47,8 @@ pub(super) fn assemble(
         endpoints.push(dial(plan, dialers, halves, &us, &stop, &mut tasks)?);
     }
     let (endpoints, tasks) = (Mutex::new(endpoints), Mutex::new(tasks));
-    Ok(Shared { outbound, inbound, listening, endpoints, stop, tasks })
+    let stopped = OnceLock::new();
+    Ok(Shared { outbound, inbound, listening, endpoints, stop, stopped, tasks })
 }
 
 fn us(plan: &Plan, inbound: &Inbound) -> Us {
@@ -95,6 +98,7 @@ fn listen(
         limits: outbound.limits.clone(),
         gate: Arc::new(Mutex::new(gate)),
         stop: stop.clone(),
+        complaints: Complaints::default(),
     });
     for listener in listeners {
         tasks.spawn(welcome_all(listener.endpoint.clone(), doorway.clone()));

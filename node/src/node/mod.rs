@@ -5,7 +5,7 @@ mod info;
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use bothways_certs::TlsError;
@@ -56,6 +56,8 @@ struct Shared {
     /// The sockets, until they are closed.
     endpoints: Mutex<Vec<Endpoint>>,
     stop: CancellationToken,
+    /// How the node stopped, once its sessions are gone.
+    stopped: OnceLock<Stopped>,
     /// The listeners' and the dialers' tasks, and with them the sessions'.
     tasks: Mutex<JoinSet<()>>,
 }
@@ -160,18 +162,21 @@ impl Node {
     /// Stops the node in stages, each of them bounded: no newcomers; `going_away` on every
     /// session; what is in flight is answered, for 10 s at the most; what is left is closed;
     /// handlers that write end; the sockets say their last words.
+    ///
+    /// A stop that was begun goes on where nobody waits for it any more. Of several stops, each
+    /// tells how the node stopped.
     pub async fn stop(&self) -> Stopped {
         self.stop_within(self.outbound().limits.drain).await
     }
 
     /// Stops the node as [`stop`](Self::stop) does, with another bound on the drain.
     pub async fn stop_within(&self, drain: Duration) -> Stopped {
-        let (shared, network) = (self.shared().clone(), self.outbound().network.clone());
-        let stopped = network.run(async move { shared.stop_in_stages(drain).await }).await;
-        network.end();
+        let network = &self.outbound().network;
+        let stopping = self.shared().clone().stop_and_end(drain);
+        // Where another stop is sooner, this one ends with the network, which has been told how.
+        let _ = network.run_to_end(stopping).await;
         network.ended().await;
-        // A second stop finds the network gone: the first one has done it all.
-        stopped.unwrap_or(Stopped::Drained)
+        self.shared().stopped.get().copied().unwrap_or(Stopped::Drained)
     }
 
     fn shared(&self) -> &Arc<Shared> {
@@ -184,12 +189,21 @@ impl Node {
 }
 
 impl Shared {
-    async fn stop_in_stages(&self, drain: Duration) -> Stopped {
+    async fn stop_and_end(self: Arc<Self>, drain: Duration) {
+        self.stop_in_stages(drain).await;
+        self.outbound.network.end();
+    }
+
+    async fn stop_in_stages(&self, drain: Duration) {
         self.stop.cancel();
         let table = &self.outbound.table;
         table.drain_all(Farewell::Stopping);
         let drained = timeout(drain, table.emptied()).await.is_ok();
         let cut = table.all();
+        let sessions = cut.len();
+        // Of two stops at once, the one that waits no longer decides.
+        let _ =
+            self.stopped.set(if drained { Stopped::Drained } else { Stopped::Cut { sessions } });
         for session in &cut {
             session.close(CloseCode::Stopping, "the node stops");
         }
@@ -197,7 +211,6 @@ impl Shared {
         let tasks = std::mem::take(&mut *lock(&self.tasks));
         let _ = timeout(LAST_WORDS, tasks.join_all()).await;
         let _ = timeout(LAST_DATAGRAMS, self.close_sockets()).await;
-        if drained { Stopped::Drained } else { Stopped::Cut { sessions: cut.len() } }
     }
 
     /// Closes the sockets and lets go of them, so that their ports are free.
@@ -214,12 +227,7 @@ impl Shared {
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        let (shared, network) = (self.shared.clone(), self.shared.outbound.network.clone());
-        let ending = network.clone();
-        network.spawn(async move {
-            shared.stop_in_stages(Duration::ZERO).await;
-            ending.end();
-        });
+        self.shared.outbound.network.spawn(self.shared.clone().stop_and_end(Duration::ZERO));
     }
 }
 

@@ -5,14 +5,16 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use bothways_protocol::{Code, Failure, FrameError, Outgoing, Reply, Request, ResetCode};
+use bothways_protocol::{
+    Code, Encoded, Failure, FrameError, NodeName, Outgoing, Reply, Request, ResetCode,
+};
 use futures_util::FutureExt;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::rules::{Caller, Inbound};
 use crate::exchange::{Direction, MethodText, Outcome, Record, emit, is_wanted};
-use crate::session::{Arrival, Dispatch};
+use crate::session::{Arrival, Dispatch, Session};
 use crate::transport::{MessageReader, ReadError};
 
 impl Dispatch for Inbound {
@@ -30,8 +32,7 @@ impl Dispatch for Inbound {
             Ok(received) => received,
             Err(Unread::Gone) => return,
             Err(Unread::Answer(failure)) => {
-                let peer = arrival.session.peer();
-                tracing::warn!(peer = %peer, problem = %failure.message, "request not readable");
+                complain(&arrival.session, &failure);
                 arrival.reader.stop(ResetCode::Answered);
                 return self.reply(&mut arrival, Reply::Error(failure)).await;
             }
@@ -42,24 +43,20 @@ impl Dispatch for Inbound {
             session: Some(arrival.session.clone()),
         };
         let cancelled = CancellationToken::new();
-        let deciding = self.decide(caller, &request, bytes, &cancelled);
+        let deciding = self.decide(caller, &request, bytes, &mut arrival.place, &cancelled);
         // Asked for only where the handler does not answer at once.
         let stopped = async { arrival.writer.stopped().await };
         let answer = watched(deciding, stopped, &cancelled).await;
-        let (reply, code) = match answer {
-            Ok(result) => (Reply::Result(result), Outcome::Ok),
-            Err(failure) => {
-                let code = failure.code;
-                (Reply::Error(failure), Outcome::Failed(code))
-            }
-        };
+        let code = outcome(&answer);
+        let reply = answer.map_or_else(Reply::Error, Reply::Result);
         arrival.reader.stop(ResetCode::Answered);
         if code == Outcome::Failed(Code::Cancelled) {
             arrival.writer.reset(ResetCode::Cancelled);
         } else {
             self.reply(&mut arrival, reply).await;
         }
-        self.record(&arrival, began, &request, code);
+        let bytes = (arrival.writer.sent_bytes(), arrival.reader.received_bytes());
+        self.record(arrival.session.peer(), began, &request, code, bytes);
     }
 }
 
@@ -88,7 +85,14 @@ impl Inbound {
         }
     }
 
-    fn record(&self, arrival: &Arrival, began: Instant, request: &Request, code: Outcome) {
+    pub(super) fn record(
+        &self,
+        peer: &NodeName,
+        began: Instant,
+        request: &Request,
+        code: Outcome,
+        (sent_bytes, received_bytes): (u64, u64),
+    ) {
         if !is_wanted() {
             return;
         }
@@ -96,20 +100,28 @@ impl Inbound {
         emit(&Record {
             node: self.outbound.name.clone(),
             dir: Direction::In,
-            peer: arrival.session.peer().clone(),
+            peer: peer.clone(),
             method: MethodText::from(request.method.clone()),
             code,
             started_us: crate::clock::unix_us().saturating_sub_unsigned(micros(duration)),
             duration_us: micros(duration),
             deadline_ms: request.deadline.as_millis().try_into().unwrap_or(u64::MAX),
-            sent_bytes: arrival.writer.sent_bytes(),
-            received_bytes: arrival.reader.received_bytes(),
+            sent_bytes,
+            received_bytes,
             trace_id: request.trace.trace_id(),
             span_id: request.trace.span_id(),
             parent_id: None,
             key: request.key,
             attempt: request.attempt,
         });
+    }
+}
+
+/// How a request ended, for its record.
+pub(super) fn outcome(answer: &Result<Encoded, Failure>) -> Outcome {
+    match answer {
+        Ok(_) => Outcome::Ok,
+        Err(failure) => Outcome::Failed(failure.code),
     }
 }
 
@@ -131,6 +143,14 @@ async fn watched<T>(
         Poll::Pending
     })
     .await
+}
+
+/// Says in the log that a request could not be read.
+fn complain(session: &Session, failure: &Failure) {
+    if let Some(line) = session.complaints().may_speak(Instant::now()) {
+        let (peer, problem, left_out) = (session.peer(), &failure.message, line.left_out);
+        tracing::warn!(peer = %peer, problem = %problem, left_out, "request not readable");
+    }
 }
 
 /// A request that could not be read.

@@ -4,8 +4,10 @@
 mod built_in;
 mod context;
 mod inbound;
+mod ourselves;
 mod router;
 mod rules;
+mod writers;
 
 pub use built_in::{DescribeMethods, MethodInfo, MethodList, Ping, Pong};
 pub use context::Context;

@@ -8,16 +8,19 @@ use bothways_protocol::{
     Code, Effect, Encoded, Failure, MethodName, NodeName, Request, Retry, Role,
 };
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
 use sha2::{Digest, Sha256};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::JoinHandle;
 use tokio::time::timeout_at;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::built_in::with_built_in;
 use super::router::Route;
+use super::writers::Writers;
 use super::{Context, Router};
-use crate::client::{Ourselves, Outbound};
+use crate::client::Outbound;
+use crate::config::Limits;
 use crate::session::Session;
 use crate::store::Once;
 
@@ -33,7 +36,11 @@ pub(crate) struct Inbound {
     message_bytes: usize,
     /// Handlers that write: they end even when their caller is gone.
     writes: TaskTracker,
+    writers: Writers,
 }
+
+/// What a write ends with: its answer, and the request's place.
+type Written = (Result<Encoded, Failure>, Option<OwnedSemaphorePermit>);
 
 /// Who asks.
 #[derive(Debug, Clone)]
@@ -48,7 +55,9 @@ impl Inbound {
     pub(crate) fn new(outbound: Arc<Outbound>, router: Router) -> Self {
         let router = with_built_in(router);
         let message_bytes = router.message_bytes().min(outbound.limits.message_bytes);
-        Self { outbound, router, message_bytes, writes: TaskTracker::new() }
+        let Limits { requests_in_flight, connections_per_peer, .. } = outbound.limits;
+        let writers = Writers::new(requests_in_flight * connections_per_peer);
+        Self { outbound, router, message_bytes, writes: TaskTracker::new(), writers }
     }
 
     /// The largest message that any method takes, in bytes.
@@ -62,12 +71,14 @@ impl Inbound {
         self.writes.wait().await;
     }
 
-    /// Answers one request by the rules, in their order.
-    pub(crate) async fn decide(
+    /// Answers one request by the rules, in their order. A write that outlasts the wait for it
+    /// keeps the request's place.
+    pub(super) async fn decide(
         &self,
         caller: Caller,
         request: &Request,
         request_bytes: usize,
+        place: &mut Option<OwnedSemaphorePermit>,
         cancelled: &CancellationToken,
     ) -> Result<Encoded, Failure> {
         let deadline = Instant::now() + self.allowed(request.deadline);
@@ -81,7 +92,11 @@ impl Inbound {
         let params = request.params.clone();
         let result = match route.effect {
             Effect::Reads => self.read(route, context, params, deadline, cancelled).await,
-            Effect::Writes => self.write(route, context, params, deadline, cancelled).await,
+            Effect::Writes => {
+                let places = (self.place_to_write(&context)?, place.take());
+                let writing = self.begin_write(route, context, params, places);
+                self.write(writing, deadline, place, cancelled).await
+            }
         };
         result.and_then(|result| check_result(route, result))
     }
@@ -157,35 +172,58 @@ impl Inbound {
         }
     }
 
-    /// A write runs to its end, and is remembered, whether or not somebody still waits for it.
-    async fn write(
+    /// A place for one more write of a peer; what the node asks of itself needs none.
+    fn place_to_write(&self, context: &Context) -> Result<Option<OwnedSemaphorePermit>, Failure> {
+        if *context.peer() == self.outbound.name {
+            return Ok(None);
+        }
+        let busy = || {
+            let sentence = "too many writes that were given up are still at work";
+            Failure::new(Code::ResourceExhausted, sentence).reason("in_flight")
+        };
+        self.writers.place_for(context.peer()).map(Some).ok_or_else(busy)
+    }
+
+    /// Begins a write, which runs to its end whether or not somebody still waits for it. It gives
+    /// the request's place back with its answer: who gives up one write after the other has no
+    /// more of them at work than who waits.
+    fn begin_write(
         &self,
         route: &Route,
         context: Context,
         params: Encoded,
+        (to_write, in_flight): (Option<OwnedSemaphorePermit>, Option<OwnedSemaphorePermit>),
+    ) -> JoinHandle<Written> {
+        let route = route.clone();
+        self.writes.spawn(async move {
+            let answer = contained(&route, context, params).await;
+            drop(to_write);
+            (answer, in_flight)
+        })
+    }
+
+    /// Waits for a write. Where the wait ends first, the handler can see that.
+    async fn write(
+        &self,
+        writing: JoinHandle<Written>,
         deadline: Instant,
+        place: &mut Option<OwnedSemaphorePermit>,
         cancelled: &CancellationToken,
     ) -> Result<Encoded, Failure> {
-        let route = route.clone();
-        let writing = self.writes.spawn(async move { contained(&route, context, params).await });
+        let unless_answered = cancelled.clone().drop_guard();
         tokio::select! {
             biased;
             answer = timeout_at(deadline.into(), writing) => match answer {
-                Ok(Ok(answer)) => answer,
+                Ok(Ok((answer, back))) => {
+                    unless_answered.disarm();
+                    *place = back;
+                    answer
+                }
                 Ok(Err(_)) => Err(stopping()),
                 Err(_) => Err(too_late()),
             },
             () = cancelled.cancelled() => Err(gone()),
         }
-    }
-}
-
-impl Ourselves for Inbound {
-    fn answer<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Encoded, Failure>> {
-        let Outbound { name, role, .. } = &*self.outbound;
-        let caller = Caller { peer: name.clone(), role: *role, session: None };
-        let bytes = request.params.bytes().len();
-        async move { self.decide(caller, request, bytes, &CancellationToken::new()).await }.boxed()
     }
 }
 

@@ -10,13 +10,13 @@ use bothways_certs::{CertificateError, PeerIdentity};
 use bothways_protocol::{
     CloseCode, Control, Greeting, MessageError, NetworkName, NodeName, Outgoing, VERSION,
 };
-use quinn::{Connection, ConnectionError, VarInt};
+use quinn::{Connection, ConnectionError};
 use rustls::pki_types::CertificateDer;
 use thiserror::Error;
 use tokio::time::timeout;
 
 use super::rule::Dialed;
-use super::{Facts, Table};
+use super::{Facts, Table, close};
 use crate::transport::{Assembly, AssemblyBudget, MessageReader, MessageWriter, ReadError};
 
 /// The largest message on the control stream, in bytes.
@@ -143,10 +143,10 @@ impl Us {
             if !theirs.role.dials() {
                 return Err(GreetError::Refused("a server never dials".to_owned()));
             }
-            let peer = theirs.name.clone();
-            table
-                .room_for(&peer)
-                .map_err(|connections| GreetError::TooMany { peer, connections })?;
+            table.room_for(&theirs).map_err(|connections| GreetError::TooMany {
+                peer: theirs.name.clone(),
+                connections,
+            })?;
             let welcome = Control::Welcome(self.greeting.clone());
             writer.send(welcome.encode()).await.map_err(|error| lost(&connection, &error))?;
             let facts = facts(theirs, &identity, Dialed::ByThem);
@@ -199,8 +199,7 @@ impl Us {
             .await
             .unwrap_or(Err(GreetError::Timeout(self.greeting_timeout)));
         greeted.inspect_err(|error| {
-            let code = VarInt::from_u32(error.close_code().number());
-            connection.close(code, error.to_string().as_bytes());
+            close(connection, error.close_code(), &error.to_string());
         })
     }
 }

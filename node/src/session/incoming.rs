@@ -1,6 +1,6 @@
 //! Takes connections in: gate, handshake, greeting, session.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -10,11 +10,12 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use super::complaints::Complaints;
 use super::greet::{GreetError, Greeted, Us};
 use super::serve::{Dispatch, ended, serve};
 use super::table::Table;
 use crate::config::Limits;
-use crate::transport::{Admission, Gate};
+use crate::transport::{Admission, Gate, Left};
 
 /// What a listener needs to turn Initials into sessions.
 pub(crate) struct Doorway<D> {
@@ -24,6 +25,7 @@ pub(crate) struct Doorway<D> {
     pub(crate) limits: Limits,
     pub(crate) gate: Arc<Mutex<Gate>>,
     pub(crate) stop: CancellationToken,
+    pub(crate) complaints: Complaints,
 }
 
 /// Accepts connections until the stop token is cancelled, then refuses them until the last session
@@ -78,13 +80,14 @@ impl<D: Dispatch> Doorway<D> {
     async fn take_in(self: Arc<Self>, incoming: Incoming, source: IpAddr) {
         let address = incoming.remote_address();
         let handshake = self.handshake(incoming).await;
-        self.gate().leave(source);
+        let left = if handshake.is_ok() { Left::Greeted } else { Left::Failed };
+        self.gate().leave(Instant::now(), source, left);
         match handshake {
             Ok(greeted) => {
                 serve(greeted, &self.table, &self.dispatch, &self.limits).await;
             }
             Err(error) => {
-                tracing::warn!(address = %address, problem = %error, "connection refused");
+                self.complain(address, &error);
             }
         }
     }
@@ -98,6 +101,13 @@ impl<D: Dispatch> Doorway<D> {
             .map_err(|_| IncomingError::Timeout(limit))?
             .map_err(failed)?;
         Ok(self.us.welcome(connection, &self.table).await?)
+    }
+
+    fn complain(&self, address: SocketAddr, error: &IncomingError) {
+        if let Some(line) = self.complaints.may_speak(Instant::now()) {
+            let left_out = line.left_out;
+            tracing::warn!(address = %address, problem = %error, left_out, "connection refused");
+        }
     }
 
     fn gate(&self) -> std::sync::MutexGuard<'_, Gate> {

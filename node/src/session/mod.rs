@@ -1,6 +1,7 @@
 //! Sessions: connections after the hello. Knows peers, roles and which of two connections stays;
 //! knows no method.
 
+mod complaints;
 mod dial;
 mod dialer;
 mod greet;
@@ -22,6 +23,7 @@ use tokio::sync::{Notify, Semaphore, mpsc, watch};
 
 use crate::transport::{Assembly, MessageReader, MessageWriter};
 
+pub(crate) use complaints::Complaints;
 pub use dial::DialError;
 pub(crate) use dialer::{Dialer, DialerParts, Dialers, keep_alive};
 pub(crate) use greet::Us;
@@ -29,6 +31,9 @@ pub(crate) use incoming::{Doorway, welcome_all};
 pub(crate) use rule::Dialed;
 pub(crate) use serve::{Arrival, Dispatch};
 pub(crate) use table::Table;
+
+/// The longest reason with which a connection is closed, in bytes.
+const REASON_MAX_BYTES: usize = 256;
 
 /// Control messages that wait to be written, at the most.
 const CONTROL_QUEUE: usize = 16;
@@ -63,6 +68,7 @@ struct Inner {
     due: Notify,
     requests_out: AtomicU64,
     requests_in: AtomicU64,
+    complaints: Complaints,
 }
 
 /// What is known of a session from its beginning.
@@ -112,6 +118,14 @@ pub(crate) struct RequestStream {
     _place: Place,
 }
 
+impl RequestStream {
+    /// Tells the peer why nobody waits for its answer any more.
+    pub(crate) fn give_up(&mut self, code: ResetCode) {
+        self.writer.give_up(code);
+        self.reader.stop(code);
+    }
+}
+
 /// A place among the requests in flight, given back when it is dropped.
 #[derive(Debug)]
 struct Place(Session);
@@ -147,6 +161,7 @@ impl Session {
             due: Notify::new(),
             requests_out: AtomicU64::new(0),
             requests_in: AtomicU64::new(0),
+            complaints: Complaints::default(),
         };
         (Self { inner: Arc::new(inner) }, to_write)
     }
@@ -176,6 +191,11 @@ impl Session {
         (requests_out.load(Ordering::Relaxed), requests_in.load(Ordering::Relaxed))
     }
 
+    /// What the log says of requests that cannot be read.
+    pub(crate) fn complaints(&self) -> &Complaints {
+        &self.inner.complaints
+    }
+
     pub(crate) fn stage(&self) -> Stage {
         *self.inner.stage.borrow()
     }
@@ -197,10 +217,9 @@ impl Session {
         cause: Cause,
         max_bytes: usize,
     ) -> Result<RequestStream, Refused> {
-        self.inner.permits.acquire().await.map_err(|_| Refused)?.forget();
-        let place = Place(self.clone());
+        let place = self.place(cause).await?;
         let (send, recv) = self.inner.connection.open_bi().await.map_err(|_| Refused)?;
-        if !self.takes(cause) {
+        if !self.takes(self.stage(), cause) {
             MessageWriter::new(send).reset(ResetCode::Cancelled);
             return Err(Refused);
         }
@@ -212,9 +231,27 @@ impl Session {
         })
     }
 
+    /// Takes a place among the requests in flight. Where none is free, it waits for as long as one
+    /// is of use.
+    async fn place(&self, cause: Cause) -> Result<Place, Refused> {
+        let permits = &self.inner.permits;
+        match permits.try_acquire() {
+            Ok(permit) => permit.forget(),
+            Err(_) => {
+                let mut stage = self.inner.stage.subscribe();
+                tokio::select! {
+                    biased;
+                    _ = stage.wait_for(|stage| !self.takes(*stage, cause)) => return Err(Refused),
+                    permit = permits.acquire() => permit.map_err(|_| Refused)?.forget(),
+                }
+            }
+        }
+        Ok(Place(self.clone()))
+    }
+
     /// Whether a request may be begun. While this node leaves, what it still answers may ask.
-    fn takes(&self, cause: Cause) -> bool {
-        match (self.stage(), cause) {
+    fn takes(&self, stage: Stage, cause: Cause) -> bool {
+        match (stage, cause) {
             (Stage::Open, _) => true,
             (Stage::Draining, Cause::Handler) => !self.inner.at_end.load(Ordering::Relaxed),
             (Stage::Draining | Stage::Closed, _) => false,
@@ -240,7 +277,7 @@ impl Session {
 
     /// Closes the connection at once.
     pub(crate) fn close(&self, code: CloseCode, reason: &str) {
-        self.inner.connection.close(VarInt::from_u32(code.number()), reason.as_bytes());
+        close(&self.inner.connection, code, reason);
         self.enter(Stage::Closed);
     }
 
@@ -273,4 +310,10 @@ impl Session {
         let free = u32::try_from(self.inner.permits.available_permits()).unwrap_or(u32::MAX);
         self.inner.permits_max.saturating_sub(free)
     }
+}
+
+/// Closes a connection, with as much of the reason as it may say.
+fn close(connection: &Connection, code: CloseCode, reason: &str) {
+    let reason = &reason[..reason.floor_char_boundary(REASON_MAX_BYTES)];
+    connection.close(VarInt::from_u32(code.number()), reason.as_bytes());
 }

@@ -10,7 +10,7 @@ use bothways_protocol::{
 };
 use futures_util::FutureExt;
 use quinn::{Connection, ConnectionError, RecvStream, SendStream};
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::{JoinError, JoinSet, yield_now};
 use tokio::time::{Instant, sleep_until};
 
@@ -32,6 +32,8 @@ pub(crate) struct Arrival {
     pub(crate) session: Session,
     pub(crate) writer: MessageWriter,
     pub(crate) reader: MessageReader,
+    /// The request's place among those in flight: whoever still works on it may keep it.
+    pub(crate) place: Option<OwnedSemaphorePermit>,
 }
 
 /// Who answers what a session hands on.
@@ -75,6 +77,7 @@ pub(crate) async fn serve<D: Dispatch>(
         requests: JoinSet::new(),
         last_begun: None,
         away: None,
+        heard_away: None,
         said_bye: None,
         heard_bye: false,
     };
@@ -116,6 +119,8 @@ struct Serving<D> {
     last_begun: Option<u64>,
     /// Why and when we said that we are going away.
     away: Option<(Farewell, Instant)>,
+    /// When the peer said that it is going away.
+    heard_away: Option<Instant>,
     /// When we said bye.
     said_bye: Option<Instant>,
     heard_bye: bool,
@@ -196,10 +201,11 @@ impl<D: Dispatch> Serving<D> {
     }
 
     /// When this session is closed, whatever is still in flight: a while after our bye, or after
-    /// we began to leave.
+    /// one of us began to leave.
     fn time_is_over(&self) -> Option<Instant> {
         let bye = self.said_bye.map(|said| said + BYE_TIMEOUT);
-        bye.or_else(|| self.away.map(|(_, since)| since + self.drain))
+        let leaving = self.away.map(|(_, since)| since).or(self.heard_away);
+        bye.or_else(|| leaving.map(|since| since + self.drain))
     }
 
     /// How a session is closed whose time is over: by why we leave.
@@ -238,6 +244,7 @@ impl<D: Dispatch> Serving<D> {
             Ok(Control::GoingAway(away)) => {
                 tracing::debug!(peer = %self.session.peer(), why = %away.why, "peer goes away");
                 self.session.note_end();
+                self.heard_away.get_or_insert_with(Instant::now);
             }
             Ok(Control::Bye(_)) => {
                 self.session.note_end();
@@ -279,8 +286,8 @@ impl<D: Dispatch> Serving<D> {
             self.requests.spawn(refuse(writer, reader, failure.reason("going_away")));
         } else {
             self.last_begun = self.last_begun.max(Some(writer.index()));
-            let arrival = Arrival { session: self.session.clone(), writer, reader };
-            let answering = answer(self.dispatch.clone(), arrival, self.places.clone());
+            let (session, dispatch) = (self.session.clone(), self.dispatch.clone());
+            let answering = answer(dispatch, session, (writer, reader), self.places.clone());
             self.requests.spawn(Box::pin(answering));
         }
         Next::Go
@@ -311,20 +318,25 @@ async fn reached(time: Option<Instant>) {
 }
 
 /// Answers a request if there is a place for it among those in flight.
-async fn answer<D: Dispatch>(dispatch: Arc<D>, arrival: Arrival, places: Arc<Semaphore>) {
-    let mut place = places.try_acquire();
+async fn answer<D: Dispatch>(
+    dispatch: Arc<D>,
+    session: Session,
+    (writer, reader): (MessageWriter, MessageReader),
+    places: Arc<Semaphore>,
+) {
+    let mut place = places.clone().try_acquire_owned();
     if place.is_err() {
         // A peer may give up one request and begin the next in the same datagram: what was given
         // up has been woken, and gives its place back before this is polled again.
         yield_now().await;
-        place = places.try_acquire();
+        place = places.try_acquire_owned();
     }
-    let Ok(_place) = place else {
+    let Ok(place) = place else {
         let failure = Failure::new(Code::ResourceExhausted, "too many requests in flight");
-        return refuse(arrival.writer, arrival.reader, failure.reason("in_flight")).await;
+        return refuse(writer, reader, failure.reason("in_flight")).await;
     };
-    arrival.session.inner.requests_in.fetch_add(1, Ordering::Relaxed);
-    dispatch.answer(arrival).await;
+    session.inner.requests_in.fetch_add(1, Ordering::Relaxed);
+    dispatch.answer(Arrival { session, writer, reader, place: Some(place) }).await;
 }
 
 /// Answers a request that is not even read.

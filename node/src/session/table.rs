@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use bothways_protocol::{Farewell, NodeName};
+use bothways_protocol::{CloseCode, Farewell, Greeting, NodeName, Role};
 use tokio::sync::watch;
 use tokio::time::timeout_at;
 
@@ -44,7 +44,7 @@ impl Table {
             let mut sessions = self.lock();
             let closing = sessions.closing;
             let known = sessions.by_peer.entry(newcomer.peer().clone()).or_default();
-            if known.len() >= self.connections_per_peer {
+            if alive(known) >= self.connections_per_peer {
                 return Err(Full);
             }
             let losers = self.losers(known, newcomer);
@@ -93,10 +93,18 @@ impl Table {
         known.find(fits).cloned()
     }
 
-    /// Says whether a peer may have one more connection; how many it has, where it may not.
-    pub(crate) fn room_for(&self, peer: &NodeName) -> Result<(), usize> {
-        let connections = self.lock().by_peer.get(peer).map_or(0, Vec::len);
-        if connections < self.connections_per_peer { Ok(()) } else { Err(connections) }
+    /// Says whether a peer may have one more connection; how many it has, where it may not. What
+    /// is left of a process of the peer that is no more makes room.
+    pub(crate) fn room_for(&self, newcomer: &Greeting) -> Result<(), usize> {
+        let known = self.lock().by_peer.get(&newcomer.name).cloned().unwrap_or_default();
+        let connections = alive(&known);
+        if connections < self.connections_per_peer {
+            return Ok(());
+        }
+        let of_the_past = |session: &&Session| is_of_the_past(session, newcomer);
+        let oldest = known.iter().find(of_the_past).ok_or(connections)?;
+        oldest.close(CloseCode::Replaced, "the node has restarted");
+        Ok(())
     }
 
     /// Every session, in the order of the peers' names.
@@ -165,6 +173,19 @@ impl Table {
     fn lock(&self) -> MutexGuard<'_, Sessions> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How many of these are not closed yet.
+fn alive(sessions: &[Session]) -> usize {
+    sessions.iter().filter(|session| session.stage() != Stage::Closed).count()
+}
+
+/// Whether a session drains that belongs to another process than the newcomer does. Of clients
+/// there may be several at a time.
+fn is_of_the_past(session: &Session, newcomer: &Greeting) -> bool {
+    let Facts { role, boot_ms, .. } = session.facts();
+    let of_client = *role == Role::Client || newcomer.role == Role::Client;
+    session.stage() == Stage::Draining && *boot_ms != newcomer.boot_ms && !of_client
 }
 
 fn candidate(facts: &Facts) -> Candidate {

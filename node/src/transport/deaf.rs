@@ -82,7 +82,7 @@ impl AsyncUdpSocket for Deaf {
     ) -> Poll<io::Result<usize>> {
         let received = ready!(self.socket.poll_recv(task, buffers, metas))?;
         for (buffer, meta) in buffers.iter().zip(metas.iter_mut()).take(received) {
-            if is_initial(&buffer[..meta.len]) && !self.awaited.holds(meta.addr) {
+            if holds_initial(&buffer[..meta.len], meta.stride) && !self.awaited.holds(meta.addr) {
                 meta.len = 0;
             }
         }
@@ -104,6 +104,12 @@ impl AsyncUdpSocket for Deaf {
     fn may_fragment(&self) -> bool {
         self.socket.may_fragment()
     }
+}
+
+/// Whether one of the datagrams that the system received in one (UDP GRO), each of `stride` bytes
+/// but the last, begins with an Initial.
+fn holds_initial(received: &[u8], stride: usize) -> bool {
+    received.chunks(stride.max(1)).any(is_initial)
 }
 
 /// Whether a datagram begins with an Initial of QUIC version 1 (RFC 9000 §17.2.2): a long header
@@ -142,5 +148,16 @@ mod tests {
         for (datagram, is) in table {
             assert_eq!(is_initial(datagram), is, "{datagram:?}");
         }
+    }
+
+    #[test]
+    fn an_initial_does_not_hide_behind_another_datagram() {
+        let (short, initial) = ([0x40; 8], [0xc3; 8]);
+        let received = [short, short, initial].concat();
+        assert!(holds_initial(&received, 8));
+        assert!(holds_initial(&received[..20], 8), "the last one may be shorter");
+        assert!(!holds_initial(&received, 24), "one datagram");
+        assert!(!holds_initial(&received[..16], 8));
+        assert!(!holds_initial(&[], 0));
     }
 }

@@ -10,5 +10,5 @@ mod stream;
 pub(crate) use assembly::{Assembly, AssemblyBudget};
 pub use endpoint::EndpointError;
 pub(crate) use endpoint::{Dialing, Listener, quic_settings};
-pub(crate) use gate::{Admission, Gate, GateBounds};
+pub(crate) use gate::{Admission, Gate, GateBounds, Left};
 pub(crate) use stream::{MessageReader, MessageWriter, ReadError};

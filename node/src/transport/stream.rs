@@ -47,6 +47,13 @@ impl MessageWriter {
         let _ = self.stream.reset(VarInt::from_u32(code.number()));
     }
 
+    /// Tells the reader why no more comes, unless the message is finished.
+    pub(crate) fn give_up(&mut self, code: ResetCode) {
+        if !self.ended {
+            self.reset(code);
+        }
+    }
+
     /// Waits until the reader wants no more: because it stopped the stream, or has all of it.
     pub(crate) fn stopped(&self) -> impl Future<Output = ()> + Send + use<> {
         let stopped = self.stream.stopped();
@@ -66,9 +73,7 @@ impl MessageWriter {
 
 impl Drop for MessageWriter {
     fn drop(&mut self) {
-        if !self.ended {
-            self.reset(ResetCode::Cancelled);
-        }
+        self.give_up(ResetCode::Cancelled);
     }
 }
 

@@ -104,8 +104,9 @@ async fn a_write_whose_asker_has_gone_is_still_done() {
     let mut newest = store.newest();
     {
         let mut write = Box::pin(put_once(&store, "a.1", 1));
-        // Polled once, it has handed over the write; dropped, nobody waits for the answer.
-        assert!(futures_util::poll!(&mut write).is_pending());
+        // Polled once, it has handed over the write; dropped, nobody waits for the answer (which
+        // a fast writer has given by now).
+        let _ = futures_util::poll!(&mut write);
     }
     newest.changed().await.unwrap();
     assert!(store.get(&key("a.1")).await.unwrap().is_some());

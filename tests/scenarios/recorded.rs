@@ -1,0 +1,56 @@
+//! What a node records of the requests that it asks itself.
+
+use std::time::Duration;
+
+use bothways::exchange::{Direction, Record};
+use bothways_tests::{CallBack, Lab, Network, Relay, Slow, records_of, soon, until_records};
+
+use crate::support::echo;
+
+fn ends(records: &[Record]) -> Vec<(Direction, &str)> {
+    let mut ends: Vec<_> =
+        records.iter().map(|record| (record.dir, record.code.as_str())).collect();
+    ends.sort_unstable();
+    ends
+}
+
+#[tokio::test]
+async fn a_request_of_a_node_to_itself_leaves_a_record_at_both_ends_that_are_one() {
+    records_of("");
+    let (network, lab) = (Network::new(), Lab::new());
+    let solo = network.node("solo").answering(lab.routes()).start().await;
+
+    let relay = Relay { to: "solo".to_owned(), text: "again".to_owned() };
+    soon("an answer", solo.peer("solo").request(relay)).await.unwrap();
+
+    let records = until_records("solo", 4).await;
+    assert!(records.iter().all(|record| record.peer.as_str() == "solo"), "{records:?}");
+    assert!(records.iter().all(|record| record.trace_id == records[0].trace_id));
+    let (relays, echoes): (Vec<_>, Vec<_>) =
+        records.into_iter().partition(|record| record.method.to_string() == "lab.relay");
+    for one in [&relays, &echoes] {
+        assert_eq!(ends(one), [(Direction::Out, "ok"), (Direction::In, "ok")]);
+        assert_eq!(one[0].span_id, one[1].span_id);
+    }
+    let cause = echoes.iter().find_map(|record| record.parent_id);
+    assert_eq!(cause, Some(relays[0].span_id));
+}
+
+#[tokio::test]
+async fn a_request_of_a_node_to_itself_that_fails_or_is_given_up_is_recorded_too() {
+    records_of("");
+    let (network, lab) = (Network::new(), Lab::new());
+    let solo = network.node("solo-2").answering(lab.routes()).start().await;
+    let itself = solo.peer("solo-2");
+
+    let nobody = itself.request(CallBack { text: String::new() }).await;
+    assert!(nobody.is_err());
+    let failed = until_records("solo-2", 2).await;
+    assert_eq!(ends(&failed), [(Direction::Out, "internal"), (Direction::In, "internal")]);
+
+    let given_up = tokio::time::timeout(Duration::from_millis(50), itself.request(Slow {})).await;
+    assert!(given_up.is_err());
+    let all = until_records("solo-2", 4).await;
+    assert_eq!(ends(&all[2..]), [(Direction::Out, "cancelled"), (Direction::In, "cancelled")]);
+    assert_eq!(echo(&solo, "solo-2").await.unwrap(), "to solo-2");
+}
