@@ -9,6 +9,7 @@ use bothways::config::{LogFormat, LogPlan, Plan};
 use bothways::control::{self, Control, SessionStatus};
 use bothways::logs::{LogError, Logs};
 use bothways::service::{DescribeMethods, MethodInfo, Ping, Router};
+use bothways::store::OpenError;
 use bothways::{DialError, Node, RequestError, Services, StartError};
 use bothways_protocol::{
     Code, Encoded, Failure, IdempotencyKey, MethodName, NodeName, Retry, Role,
@@ -19,6 +20,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::dev::Supervised;
 use super::json::text;
 use super::{Advise, Exit, Globals, Result, Trouble};
+
+/// How long a data folder that is in use may take to become free.
+const IN_USE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// One request.
 #[derive(Debug)]
@@ -114,7 +118,7 @@ pub(super) async fn sessions(control: &Path) -> Result<Vec<SessionStatus>> {
 /// at once.
 pub(super) async fn serve(plan: Plan, supervised: Option<Supervised>) -> Result {
     let mut stop = Signals::new()?;
-    let services = Services::open(&plan)?;
+    let services = open_services(&plan).await?;
     let control = plan.control().map(ToOwned::to_owned);
     let node = start(plan, services.router()).await?;
     let control = control.map(|path| Control::bind(&path)).transpose()?;
@@ -148,6 +152,20 @@ async fn supervise(supervised: Option<Supervised>, node: &Node) {
     match supervised {
         Some(supervised) => supervised.run(node).await,
         None => std::future::pending().await,
+    }
+}
+
+/// Opens the store and what stands on it. A node that was just killed may still hold its folder
+/// for a moment, when it is started again at once.
+async fn open_services(plan: &Plan) -> Result<Services> {
+    let patience = Instant::now() + IN_USE_PATIENCE;
+    loop {
+        match Services::open(plan) {
+            Err(OpenError::InUse { .. }) if Instant::now() < patience => {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            opened => return Ok(opened?),
+        }
     }
 }
 

@@ -164,6 +164,14 @@ impl Peer {
         let within = within.clamp(limits.deadline_min, limits.deadline_max);
         let deadline = Instant::now() + within;
         let deadline = self.origin.map_or(deadline, |origin| origin.deadline.min(deadline));
+        if deadline <= Instant::now() {
+            // A handler that writes may run on behind its deadline, but asks nobody any more.
+            return Err(RequestError::Deadline {
+                peer: self.told(),
+                method,
+                within: Duration::ZERO,
+            });
+        }
         let ask = Ask { method, params, key, within, deadline, origin: self.origin, result_bytes };
         let (outbound, target) = (self.outbound.clone(), self.target.clone());
         let asking = Asking { outbound, ask, target, patience: self.patience };

@@ -162,7 +162,7 @@ impl<D: Dispatch> Running<D> {
         let wait = longest_wait(failures, redial_min, redial_max).mul_f64(rand::random());
         let wanted = async {
             self.dialer.wanted.notified().await;
-            sleep(redial_min).await;
+            sleep(redial_min.mul_f64(0.5 + 0.5 * rand::random::<f64>())).await;
         };
         tokio::select! {
             () = self.parts.stop.cancelled() => {}

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use quinn::{Connection, Endpoint, Incoming};
 use thiserror::Error;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -36,7 +36,7 @@ pub(crate) async fn welcome_all<D: Dispatch>(endpoint: Endpoint, doorway: Arc<Do
         tokio::select! {
             biased;
             () = doorway.stop.cancelled() => break,
-            Some(_) = sessions.join_next() => {}
+            Some(ended) = sessions.join_next() => note_ended(ended),
             incoming = endpoint.accept() => match incoming {
                 Some(incoming) => doorway.admit(incoming, &mut sessions),
                 None => break,
@@ -47,9 +47,15 @@ pub(crate) async fn welcome_all<D: Dispatch>(endpoint: Endpoint, doorway: Arc<Do
     while !sessions.is_empty() {
         tokio::select! {
             biased;
-            Some(_) = sessions.join_next() => {}
+            Some(ended) = sessions.join_next() => note_ended(ended),
             Some(incoming) = endpoint.accept() => incoming.refuse(),
         }
+    }
+}
+
+fn note_ended(ended: Result<(), JoinError>) {
+    if let Err(error) = ended.map_err(|error| error.to_string()) {
+        tracing::error!(error, "session failed");
     }
 }
 

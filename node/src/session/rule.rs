@@ -1,5 +1,6 @@
 //! Which of two connections to the same peer stays.
 
+use std::fmt;
 use std::time::Duration;
 
 use bothways_protocol::{NodeName, Role};
@@ -15,6 +16,15 @@ pub(crate) enum Dialed {
     ByUs,
     /// The peer.
     ByThem,
+}
+
+impl fmt::Display for Dialed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::ByUs => "us",
+            Self::ByThem => "them",
+        })
+    }
 }
 
 /// What the rule looks at.

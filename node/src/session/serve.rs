@@ -62,9 +62,10 @@ pub(crate) async fn serve<D: Dispatch>(
         session.close(CloseCode::TooManyConnections, "too many connections");
         return "too many connections".to_owned();
     }
+    let listed = Listed { table, session: &session };
     let facts = session.facts();
     tracing::info!(
-        peer = %facts.peer, role = %facts.role, dialed = ?facts.dialed,
+        peer = %facts.peer, role = %facts.role, dialed = %facts.dialed,
         address = %session.address(), "session begins"
     );
     let mut serving = Serving {
@@ -84,11 +85,25 @@ pub(crate) async fn serve<D: Dispatch>(
     let mut writing = JoinSet::new();
     writing.spawn(write_control(writer, to_write));
     let why = serving.run(table).await;
-    table.leave(&session);
+    drop(listed);
     // The connection is gone, so whoever still answers ends at once, and leaves its record.
     while serving.requests.join_next().await.is_some() {}
     tracing::info!(peer = %session.peer(), why, "session ends");
     why
+}
+
+/// A session's place in the table, given up however the session ends.
+struct Listed<'a> {
+    table: &'a Table,
+    session: &'a Session,
+}
+
+impl Drop for Listed<'_> {
+    fn drop(&mut self) {
+        // Closed already, but where something has gone wrong here.
+        self.session.close(CloseCode::Internal, "the session failed");
+        self.table.leave(self.session);
+    }
 }
 
 /// Writes control messages in turn; ends the stream when the session is gone.
@@ -355,6 +370,9 @@ pub(super) fn ended(error: &ConnectionError) -> String {
             let code = code.map_or("an unknown code", CloseCode::as_str);
             let reason = String::from_utf8_lossy(&close.reason);
             let reason: String = reason.chars().take(200).collect();
+            if reason.is_empty() || reason == code {
+                return format!("closed by the peer ({code})");
+            }
             format!("closed by the peer ({code}): {}", visible(&reason))
         }
         ConnectionError::TimedOut => "the peer was silent for too long".to_owned(),

@@ -151,9 +151,10 @@ impl From<StoreError> for Failure {
                     .detail("oldest", oldest.0)
                     .detail("newest", newest.0)
             }
-            StoreError::ReadOnly { .. } => {
-                unavailable("the node takes no writes: its store is read-only", "read_only")
-            }
+            StoreError::ReadOnly { .. } => unavailable(
+                "the node takes no writes: its store is read-only until the disk is mended and the node started again",
+                "read_only",
+            ),
             // Elsewhere would be a lie: this write may have acted.
             StoreError::InDoubt { .. } => unavailable(
                 "the write may or may not have been stored: send it again with the same key",

@@ -70,7 +70,12 @@ impl Encoded {
     pub fn decode<T: DeserializeOwned>(&self) -> Result<T, ParamsError> {
         let mut rest = &self.0[..];
         ciborium::de::from_reader_with_recursion_limit(&mut rest, RECURSION_MAX).map_err(|error| {
-            ParamsError { field: self.field_at_fault::<T>(), problem: said(error) }
+            let problem = said(error);
+            let path = self.field_at_fault::<T>();
+            let field = missing_field(&problem).map_or(path.clone(), |missing| {
+                Some(path.map_or(missing.to_owned(), |path| format!("{path}.{missing}")))
+            });
+            ParamsError { field, problem }
         })
     }
 
@@ -129,6 +134,11 @@ impl ParamsError {
     }
 }
 
+/// The name in serde's sentence about a field that is not there: its path ends at the parent.
+fn missing_field(problem: &str) -> Option<&str> {
+    problem.strip_prefix("missing field `")?.strip_suffix('`')
+}
+
 fn fit(problem: &str) -> String {
     shown(problem, PROBLEM_MAX_BYTES).into_owned()
 }
@@ -185,7 +195,9 @@ mod tests {
     #[test]
     fn missing_and_unknown_fields_are_named() {
         let missing = encoded(&serde_json::json!({})).decode::<Order>().unwrap_err();
-        assert!(missing.to_string().contains("missing field `lines`"), "{missing}");
+        assert_eq!(missing.to_string(), "lines: missing field `lines`");
+        let within = encoded(&serde_json::json!({"lines": [{}]})).decode::<Order>().unwrap_err();
+        assert_eq!(within.field.as_deref(), Some("lines[0].count"));
         let unknown = serde_json::json!({"lines": [], "lnes": 1});
         let unknown = encoded(&unknown).decode::<Order>().unwrap_err();
         assert!(unknown.to_string().contains("unknown field `lnes`"), "{unknown}");

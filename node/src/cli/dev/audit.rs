@@ -55,7 +55,7 @@ impl Seen {
             (NOT_SENT_TARGET, NOT_SENT) => {
                 self.not_sent.push([entry.node, field("peer"), field("method"), field("code")]);
             }
-            (_, "session begins") if event.field("dialed") == "ByUs" => {
+            (_, "session begins") if event.field("dialed") == "us" => {
                 self.dialed.insert((entry.node, field("peer")));
             }
             _ => {}
@@ -193,7 +193,7 @@ mod tests {
                 &json!({ "message": "started", "role": "peer" }).to_string(),
             ));
         }
-        let begins = json!({ "message": "session begins", "peer": "desk", "dialed": "ByUs" });
+        let begins = json!({ "message": "session begins", "peer": "desk", "dialed": "us" });
         seen.note(Entry::read("phone", &begins.to_string()));
         for span in 1..=2_u8 {
             for (node, dir, peer) in [("desk", "out", "phone"), ("phone", "in", "desk")] {

@@ -176,7 +176,7 @@ impl Merge {
             return Some(What::Request(not_sent(node, &event)));
         }
         match event.message.as_str() {
-            "session begins" => self.session_begins(node, peer, event.field("dialed") == "ByUs"),
+            "session begins" => self.session_begins(node, peer, event.field("dialed") == "us"),
             "session ends" => self.session_ends(node, peer, event.field("why")),
             _ => {
                 let Event { level, message, fields, .. } = event;

@@ -78,9 +78,9 @@ fn a_callback_names_whose_connection_it_went_over() {
     let mut merge = merge();
     let begins =
         |dialed, peer| json!({ "message": "session begins", "peer": peer, "dialed": dialed });
-    assert_eq!(merge.take(event("hub", 0, &begins("ByThem", "desk"))), []);
+    assert_eq!(merge.take(event("hub", 0, &begins("them", "desk"))), []);
     let [Merged { what: What::Session { node, peer, .. }, .. }] =
-        &merge.take(event("desk", 0, &begins("ByUs", "hub")))[..]
+        &merge.take(event("desk", 0, &begins("us", "hub")))[..]
     else {
         panic!()
     };
