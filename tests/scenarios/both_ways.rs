@@ -1,8 +1,8 @@
 //! Requests pass in both directions over one connection, whoever dialed.
 
-use bothways::protocol::{Code, Encoded};
+use bothways::protocol::{Code, Encoded, Outgoing, Reply};
 use bothways_tests::{
-    CallBack, Describe, Echo, Lab, Network, Relay, soon, until_records, until_session,
+    CallBack, Describe, Echo, Lab, Network, Relay, request, soon, until_records, until_session,
 };
 
 use crate::support::{ask, echo};
@@ -146,4 +146,19 @@ async fn work_on_the_node_s_own_thread_asks_as_others_do_until_the_node_stops() 
     assert_eq!(answer.unwrap(), "to hub");
     ann.stop().await;
     assert!(ann.run(async {}).await.is_err());
+}
+
+#[tokio::test]
+async fn a_request_that_came_whole_is_answered_without_a_word_against_its_stream() {
+    let (network, lab) = (Network::new(), Lab::new());
+    let hub = network.node("hub").listening().answering(lab.routes()).start().await;
+    let raw = network.raw("ann").session(hub.listening().next().unwrap()).await;
+
+    let mut stream = raw.stream().await;
+    stream.send(&request("lab.echo", &Echo { text: "whole".to_owned() }).encode()).await;
+    stream.finish();
+    assert!(matches!(stream.reply().await, Reply::Result(_)));
+
+    assert_eq!(soon("the end", stream.send.stopped()).await, Ok(None));
+    assert_eq!(raw.connection.stats().frame_rx.stop_sending, 0);
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bothways_protocol::{FrameError, Frames, ResetCode};
 use bytes::Bytes;
+use futures_util::FutureExt;
 use quinn::{ReadError as QuicReadError, RecvStream, SendStream, VarInt, WriteError};
 use thiserror::Error;
 use tokio::time::timeout;
@@ -150,6 +151,11 @@ impl MessageReader {
     /// Tells the writer that nothing more is read (STOP_SENDING, RFC 9000 §19.5).
     pub(crate) fn stop(&mut self, code: ResetCode) {
         self.ended = true;
+        // A stream that is here whole, its end included, needs no word: it would cost a frame for
+        // each request.
+        if let Some(Ok(None)) = self.stream.read_chunk(1, true).now_or_never() {
+            return;
+        }
         let _ = self.stream.stop(VarInt::from_u32(code.number()));
     }
 
