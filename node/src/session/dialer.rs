@@ -114,7 +114,8 @@ impl<D: Dispatch> Running<D> {
             };
             let dialed = tokio::select! {
                 () = self.parts.stop.cancelled() => return,
-                dialed = dial.run() => dialed,
+                // Boxed, so that a session does not hold the room that its greeting needed.
+                dialed = Box::pin(dial.run()) => dialed,
             };
             match dialed {
                 Ok(greeted) => {

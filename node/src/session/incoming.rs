@@ -85,7 +85,8 @@ impl<D: Dispatch> Doorway<D> {
 
     async fn take_in(self: Arc<Self>, incoming: Incoming, source: IpAddr) {
         let address = incoming.remote_address();
-        let handshake = self.handshake(incoming).await;
+        // Boxed, so that a session does not hold the room that its greeting needed.
+        let handshake = Box::pin(self.handshake(incoming)).await;
         let left = if handshake.is_ok() { Left::Greeted } else { Left::Failed };
         self.gate().leave(Instant::now(), source, left);
         match handshake {

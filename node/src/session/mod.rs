@@ -55,7 +55,8 @@ struct Inner {
     permits: Semaphore,
     permits_max: u32,
     assembly: Assembly,
-    control: mpsc::Sender<Control>,
+    /// What is to be said; boxed, since the queue holds room for many at once.
+    control: mpsc::Sender<Box<Control>>,
     stage: watch::Sender<Stage>,
     /// Why we would drain it, when it comes to that.
     leaving: Mutex<Option<Farewell>>,
@@ -144,7 +145,7 @@ impl Session {
         connection: Connection,
         facts: Facts,
         assembly: Assembly,
-    ) -> (Self, mpsc::Receiver<Control>) {
+    ) -> (Self, mpsc::Receiver<Box<Control>>) {
         let (control, to_write) = mpsc::channel(CONTROL_QUEUE);
         let permits_max = facts.limits.in_flight.clamp(1, 4096);
         let inner = Inner {

@@ -107,9 +107,9 @@ impl Drop for Listed<'_> {
 }
 
 /// Writes control messages in turn; ends the stream when the session is gone.
-async fn write_control(mut writer: MessageWriter, mut to_write: mpsc::Receiver<Control>) {
+async fn write_control(mut writer: MessageWriter, mut to_write: mpsc::Receiver<Box<Control>>) {
     while let Some(control) = to_write.recv().await {
-        let last = matches!(control, Control::Bye(_));
+        let last = matches!(*control, Control::Bye(_));
         if writer.send(control.encode()).await.is_err() || last {
             break;
         }
@@ -243,7 +243,7 @@ impl<D: Dispatch> Serving<D> {
     fn say(&self, control: Control) {
         // The queue holds more than a session ever has to say; a peer that reads nothing of it is
         // let go when the time for its bye is over.
-        if self.session.inner.control.try_send(control).is_err() {
+        if self.session.inner.control.try_send(Box::new(control)).is_err() {
             tracing::warn!(peer = %self.session.peer(), "control message dropped");
         }
     }
