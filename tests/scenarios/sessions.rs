@@ -7,9 +7,10 @@ use bothways::protocol::{
     CloseCode, Code, Control, Encoded, Failure, Farewell, GoingAway, Greeting, Outgoing, Reply,
     Role,
 };
-use bothways::{Node, SessionInfo, Stopped};
+use bothways::service::Ping;
+use bothways::{Node, RequestError, SessionInfo, Stopped};
 use bothways_tests::{
-    Lab, Network, RawStream, Slow, SlowCallBack, gone, greeting, request, soon, until,
+    Lab, Network, Program, RawStream, Slow, SlowCallBack, gone, greeting, request, soon, until,
     until_session,
 };
 use quinn::{ConnectionError, TransportErrorCode};
@@ -290,4 +291,24 @@ async fn a_request_after_a_session_was_lost_waits_for_the_next_one() {
     stream.finish();
 
     assert_eq!(soon("an answer", asked).await.unwrap().unwrap(), "at last");
+}
+
+#[tokio::test]
+async fn a_node_that_was_killed_tells_its_peers_so_as_soon_as_it_is_back() {
+    let network = Network::new();
+    let program = Program::of(&network);
+    program.keep(&network.identity("hub"));
+    let hub = program.start("hub", &[]).await;
+    let address = hub.address;
+    let ann = network.node("ann").dialing_at("hub", address).start().await;
+    ann.peer("hub").request(Ping {}).await.unwrap();
+    hub.kill().await;
+    let hub = program.start_at(&address.to_string(), "hub", &[]).await;
+
+    // By the idle timeout it would take 30 s.
+    let lost = ann.peer("hub").within(Duration::from_secs(10)).request(Ping {}).await;
+
+    assert!(matches!(lost, Err(RequestError::Lost { .. })), "{lost:?}");
+    ann.peer("hub").request(Ping {}).await.unwrap();
+    hub.stop().await;
 }

@@ -71,7 +71,12 @@ impl Program {
 
     /// Starts a node that logs in JSON, and waits until it listens.
     pub async fn start(&self, node: &str, more: &[&str]) -> Running {
-        let common = ["--listen", "127.0.0.1:0", "--log-format", "json"];
+        self.start_at("127.0.0.1:0", node, more).await
+    }
+
+    /// Starts a node as [`start`](Self::start) does, on a certain address.
+    pub async fn start_at(&self, address: &str, node: &str, more: &[&str]) -> Running {
+        let common = ["--listen", address, "--log-format", "json"];
         let mut command = self.command(self.arguments(node, "run", &[&common, more].concat()));
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let log = BufReader::new(child.stderr.take().unwrap()).lines();
@@ -125,6 +130,11 @@ impl Running {
             }
         };
         soon(message, found).await
+    }
+
+    /// Ends the node's process without a word to anybody.
+    pub async fn kill(mut self) {
+        self.child.kill().await.unwrap();
     }
 
     /// Asks the node to stop, as a service manager does.

@@ -18,7 +18,9 @@ use crate::service::{Inbound, Router};
 use crate::session::{
     Complaints, Dialer, DialerParts, Dialers, Doorway, Table, Us, keep_alive, welcome_all,
 };
-use crate::transport::{AssemblyBudget, Dialing, Gate, GateBounds, Listener, quic_settings};
+use crate::transport::{
+    AssemblyBudget, Dialing, Gate, GateBounds, Listener, RestartKeys, quic_settings,
+};
 
 /// Assembles a node on the network thread: binds its listeners, starts its dialers.
 pub(super) fn assemble(
@@ -75,10 +77,11 @@ fn us(plan: &Plan, inbound: &Inbound) -> Us {
 
 fn bind(plan: &Plan) -> Result<Vec<Listener>, StartError> {
     let transport = Arc::new(quic_settings(plan.limits(), None));
+    let keys = RestartKeys::of(plan.identity());
     let mut listeners = Vec::new();
     for address in plan.listen() {
         let tls = listener_tls(plan.identity(), plan.trust(), &[ALPN])?;
-        listeners.push(Listener::bind(*address, tls, transport.clone())?);
+        listeners.push(Listener::bind(*address, tls, transport.clone(), &keys)?);
     }
     Ok(listeners)
 }

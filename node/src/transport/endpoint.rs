@@ -13,6 +13,7 @@ use quinn::{
 use thiserror::Error;
 
 use super::deaf::{Awaited, Awaiting, Deaf};
+use super::restart::RestartKeys;
 use crate::config::Limits;
 
 /// Streams that a peer may open beyond its requests in flight: the control stream, and some to be
@@ -62,6 +63,7 @@ impl Listener {
         address: SocketAddr,
         tls: rustls::ServerConfig,
         transport: Arc<TransportConfig>,
+        keys: &RestartKeys,
     ) -> Result<Self, EndpointError> {
         let bind = |source| EndpointError::Bind { address, source };
         let crypto = QuicServerConfig::try_from(tls)
@@ -69,7 +71,8 @@ impl Listener {
         let mut config = ServerConfig::with_crypto(Arc::new(crypto));
         config.transport_config(transport);
         let socket = UdpSocket::bind(address).map_err(bind)?;
-        let endpoint = endpoint(Some(config), socket).map_err(bind)?;
+        let (settings, runtime) = (keys.endpoint_settings(), Arc::new(TokioRuntime));
+        let endpoint = Endpoint::new(settings, Some(config), socket, runtime).map_err(bind)?;
         let address = endpoint.local_addr().map_err(bind)?;
         Ok(Self { endpoint, address })
     }
@@ -108,10 +111,6 @@ impl Dialing {
         let connecting = self.endpoint.connect_with(config, address, name);
         connecting.map(|connecting| (connecting, awaiting)).map_err(|error| error.to_string())
     }
-}
-
-fn endpoint(config: Option<ServerConfig>, socket: UdpSocket) -> io::Result<Endpoint> {
-    Endpoint::new(EndpointConfig::default(), config, socket, Arc::new(TokioRuntime))
 }
 
 fn deaf_endpoint(socket: UdpSocket, awaited: &Awaited) -> io::Result<Endpoint> {

@@ -5,10 +5,12 @@ mod assembly;
 mod deaf;
 mod endpoint;
 mod gate;
+mod restart;
 mod stream;
 
 pub(crate) use assembly::{Assembly, AssemblyBudget};
 pub use endpoint::EndpointError;
 pub(crate) use endpoint::{Dialing, Listener, quic_settings};
 pub(crate) use gate::{Admission, Gate, GateBounds, Left};
+pub(crate) use restart::RestartKeys;
 pub(crate) use stream::{MessageReader, MessageWriter, ReadError};
