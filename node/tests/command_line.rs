@@ -274,6 +274,11 @@ fn a_request_leaves_its_line_in_the_log_that_the_context_names() {
     }
     assert!(!home.path().join("node.log").exists(), "that variable is for nodes");
 
+    let another = [["ping", &hub.peer].as_slice(), &identity].concat();
+    assert_eq!(home.run(&another).0, 0);
+    let log = std::fs::read_to_string(home.path().join("cli.log")).unwrap();
+    assert!(!log.contains("node.ping"), "who asks as somebody else is not recorded: {log}");
+
     use_context("nowhere", "/nowhere/cli.log");
     let (code, data, messages) = home.run(&["ping", "hub"]);
     assert_eq!(code, 0, "{messages}");

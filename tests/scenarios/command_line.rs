@@ -1,6 +1,8 @@
 //! The program as a user runs it: data on standard output, messages on standard error, and an
 //! exit code that says what happened.
 
+use std::time::Duration;
+
 use bothways::protocol::{Control, Outgoing};
 use bothways_tests::{Network, Program, Running, expired, request};
 use serde_json::Value;
@@ -152,4 +154,21 @@ async fn the_exchange_is_shown_from_the_log_of_a_node() {
         assert!(shown.data.contains(part), "{part}: {shown:?}");
     }
     hub.stop().await;
+}
+
+#[tokio::test]
+async fn a_node_waits_a_moment_for_the_data_folder_of_one_that_was_just_killed() {
+    let program = program(&Network::new());
+    let data = program.path("data").display().to_string();
+    let before = program.start("hub", &["--data", &data]).await;
+
+    let folder = ["--data", data.as_str()];
+    let killing = async {
+        // Long enough for the next one to find the folder in use.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        before.kill().await;
+    };
+    let (after, ()) = tokio::join!(program.start("hub", &folder), killing);
+
+    after.stop().await;
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{anyhow, ensure};
-use bothways::config::{Flag, Plan, Settings, Sources, key};
+use bothways::config::{Flag, Origin, Plan, Settings, Sources, key};
 use clap::Args;
 
 use super::context::no_context;
@@ -52,6 +52,9 @@ impl CallerArgs {
         if !settings.peers().any(|(name, _)| name == peer.name.as_str()) {
             return Err(unknown_peer(peer, &settings));
         }
+        // Somebody else's request is not the context's to record: who asks with another
+        // certificate may even ask in another network.
+        let context = context.filter(|_| is_of_file(&settings, key::CERTIFICATE));
         let log = context.map(|context| context.log()).transpose().map_err(tell_settings)?;
         let log = log.flatten();
         let plan = settings.of_client(&peer.name).check().map_err(tell_settings)?;
@@ -86,6 +89,11 @@ impl CallerArgs {
         });
         said.chain(address).collect()
     }
+}
+
+/// Whether a setting is the file's own, and not a flag's or the environment's.
+fn is_of_file(settings: &Settings, path: &str) -> bool {
+    settings.get(path).is_some_and(|said| matches!(said.origin, Origin::File { .. }))
 }
 
 fn unknown_peer(peer: &PeerArg, settings: &Settings) -> Trouble {
