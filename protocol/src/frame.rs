@@ -2,7 +2,7 @@
 //! item, so that the string's head is the length prefix (RFC 8949 §3.4.5.1) and the stream is a
 //! CBOR sequence (RFC 8742).
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use thiserror::Error;
 
 /// A stream that does not hold messages within the bounds.
@@ -73,8 +73,8 @@ impl Frames {
             self.set_aside();
             return Ok(None);
         };
-        let mut message = self.arrived.split_to(bytes);
-        Ok(Some(message.split_off(head_bytes)))
+        self.arrived.advance(head_bytes);
+        Ok(Some(self.arrived.split_to(bytes - head_bytes)))
     }
 
     /// How many bytes are held that are not given out yet.

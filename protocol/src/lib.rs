@@ -51,8 +51,8 @@ pub use code::{Code, CodeError, Retry};
 pub use failure::Failure;
 pub use frame::{FrameError, Frames, body_bytes};
 pub use message::{
-    Bye, Control, Event, Farewell, GoingAway, Greeting, MessageError, Outgoing, PeerLimits, Reply,
-    Request,
+    Bye, Control, Event, Farewell, GoingAway, Greeting, LaneAnswer, LaneAsk, LaneEnd, LaneError,
+    LaneId, MessageError, Opening, Outgoing, PeerLimits, Reply, Request,
 };
 pub use method::{Effect, Method};
 pub use name::{
@@ -64,6 +64,9 @@ pub use trace::{IdempotencyKey, SpanId, Trace, TraceError, TraceId};
 
 /// The protocol's version, as greetings carry it.
 pub const VERSION: u32 = 1;
+
+/// The feature of greetings that says that a node takes lanes.
+pub const LANES: &str = "lanes";
 
 /// The name under which TLS negotiates the protocol (ALPN, RFC 7301).
 pub const ALPN: &[u8] = b"bothways/1";

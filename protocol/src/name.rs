@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 use thiserror::Error;
 
 use crate::is_visible;
@@ -51,7 +52,7 @@ macro_rules! name {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        pub struct $Name(std::sync::Arc<str>);
+        pub struct $Name(SmolStr);
 
         impl $Name {
             /// The name as text.
@@ -84,7 +85,7 @@ macro_rules! name {
 
         impl From<$Name> for String {
             fn from(name: $Name) -> Self {
-                name.0.as_ref().to_owned()
+                name.0.into()
             }
         }
 
@@ -108,7 +109,7 @@ macro_rules! name {
 
         impl fmt::Debug for $Name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                fmt::Debug::fmt(&*self.0, f)
+                fmt::Debug::fmt(self.as_str(), f)
             }
         }
     };
@@ -147,8 +148,14 @@ impl MethodName {
 }
 
 fn check_length(name: &str, kind: &'static str, max: usize) -> Result<(), NameError> {
+    if name.is_empty() {
+        return Err(NameError::Empty { kind });
+    }
+    // No text has more characters than bytes.
+    if name.len() <= max {
+        return Ok(());
+    }
     match name.chars().count() {
-        0 => Err(NameError::Empty { kind }),
         chars if chars > max => Err(NameError::TooLong { kind, max, chars }),
         _ => Ok(()),
     }
@@ -166,12 +173,13 @@ fn check_label(name: &str) -> Result<(), &'static str> {
 }
 
 fn check_method(name: &str) -> Result<(), &'static str> {
-    let word = |word: &str| {
-        word.starts_with(|c: char| c.is_ascii_lowercase())
-            && word.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_')
+    let word = |word: &[u8]| {
+        word.first().is_some_and(u8::is_ascii_lowercase)
+            && word.iter().all(|c| matches!(c, b'a'..=b'z' | b'0'..=b'9' | b'_'))
     };
-    match name.split_once('.') {
-        Some((service, method)) if word(service) && word(method) => Ok(()),
+    let dot = name.bytes().position(|c| c == b'.').map(|dot| name.as_bytes().split_at(dot));
+    match dot {
+        Some((service, [_, method @ ..])) if word(service) && word(method) => Ok(()),
         _ => Err("write it as service.method, such as people.create, in a-z, 0-9 and _"),
     }
 }

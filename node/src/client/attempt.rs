@@ -1,14 +1,21 @@
-//! One attempt at a request: a stream, a message out, a message in, a record.
+//! One attempt at a request: a message out, a message in, a record; on the session's lane, or on a
+//! stream of its own.
 
-use bothways_protocol::{Encoded, NodeName, Outgoing, Reply, ResetCode, body_bytes};
-use tokio::time::timeout_at;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use bothways_protocol::{
+    Encoded, Failure, FrameError, LaneEnd, NodeName, Outgoing, Reply, ResetCode, body_bytes,
+};
 
 use super::RequestError;
 use super::leg::Leg;
 use super::outbound::Outbound;
 use super::peer::Ask;
+use crate::clock::until;
 use crate::exchange::Outcome;
-use crate::session::{Cause, RequestStream, Session};
+use crate::session::{Facts, Flight, Landed, Place, RequestStream, Session, Unanswered};
 use crate::transport::ReadError;
 
 /// What any answer may have, whatever its method declares: that of a failure, with its sentence and
@@ -17,61 +24,137 @@ const FAILURE_MAX_BYTES: usize = 8 * 1024;
 
 /// One attempt.
 pub(super) struct Attempt<'a> {
-    session: &'a Session,
+    session: Session,
     ask: &'a Ask,
     leg: Leg<'a>,
+}
+
+/// An attempt that has begun on a lane.
+pub(super) struct LaneAttempt<'a> {
+    attempt: Attempt<'a>,
+    flight: Flight,
+    _place: Place,
+}
+
+impl<'a> LaneAttempt<'a> {
+    /// Begins an attempt, where it can begin at once and on a lane.
+    pub(super) fn begin(
+        outbound: &'a Outbound,
+        session: Session,
+        ask: &'a Ask,
+        now: Instant,
+    ) -> Option<Self> {
+        let Facts { role, limits, .. } = session.facts();
+        if !role.answers() || ask.request.params.bytes().len() > limits.message_bytes as usize {
+            return None;
+        }
+        let place = session.place_now(ask.cause())?;
+        let flight = session.lane(&ask.request, ask.deadline)?;
+        let attempt = Attempt::new(outbound, session, ask, now);
+        Some(Self::of(attempt, flight, place))
+    }
+
+    fn of(mut attempt: Attempt<'a>, flight: Flight, place: Place) -> Self {
+        attempt.leg.sent_bytes = flight.sent_bytes as u64;
+        Self { attempt, flight, _place: place }
+    }
+}
+
+impl Future for LaneAttempt<'_> {
+    type Output = Result<Encoded, RequestError>;
+
+    fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
+        let landed = ready!(Pin::new(&mut self.flight).poll(task));
+        let answer = self.attempt.landed(landed);
+        self.attempt.leg.code = outcome(&answer);
+        Poll::Ready(answer)
+    }
 }
 
 impl<'a> Attempt<'a> {
     pub(super) fn new(
         outbound: &'a Outbound,
-        session: &'a Session,
+        session: Session,
         ask: &'a Ask,
-        attempt: u32,
+        began: Instant,
     ) -> Self {
-        Self { session, ask, leg: Leg::new(outbound, session.peer(), ask, attempt) }
+        let leg = Leg::new(outbound, session.peer(), ask, began);
+        Self { session, ask, leg }
     }
 
+    /// Sends the request and waits for its answer, on the lane where there is one for it.
     pub(super) async fn run(mut self) -> Result<Encoded, RequestError> {
-        let deadline = self.ask.deadline;
-        let mut opened = None;
-        let answer = match timeout_at(deadline.into(), self.exchange(&mut opened)).await {
-            Ok(answer) => answer,
-            Err(_) => {
-                if let Some(stream) = &mut opened {
-                    stream.give_up(ResetCode::DeadlineExceeded);
-                }
-                Err(RequestError::Deadline {
-                    peer: self.peer(),
-                    method: self.ask.method.clone(),
-                    within: self.ask.within,
-                })
-            }
+        let answer = match self.place().await {
+            Ok(place) => match self.session.lane(&self.ask.request, self.ask.deadline) {
+                Some(flight) => return LaneAttempt::of(self, flight, place).await,
+                None => self.over_stream(place).await,
+            },
+            Err(error) => Err(error),
         };
         self.leg.code = outcome(&answer);
         answer
     }
 
+    /// A place among the requests in flight.
+    async fn place(&self) -> Result<Place, RequestError> {
+        let (max, bytes) = (self.max(), self.ask.request.params.bytes().len());
+        // Known without sending anything in most cases, so that the peer hears nothing of it.
+        if bytes > max {
+            return Err(self.too_large(bytes));
+        }
+        let place = until(self.ask.deadline, self.session.place(self.ask.cause())).await;
+        place.map_err(|_| self.late())?.map_err(|_| self.not_sent())
+    }
+
+    /// What an answer on a lane is.
+    fn landed(&mut self, landed: Result<Landed, Unanswered>) -> Result<Encoded, RequestError> {
+        let Landed { end, bytes } = match landed {
+            Ok(landed) => landed,
+            Err(Unanswered::Late) => return Err(self.late()),
+            Err(Unanswered::Broken(problem)) => return Err(self.no_answer(problem)),
+            Err(Unanswered::Lost(problem)) => return Err(self.lost(problem.to_string())),
+        };
+        self.leg.received_bytes = bytes as u64;
+        let max = self.answer_bytes();
+        if bytes > max {
+            let error = FrameError::Oversize { bytes: bytes as u64, max };
+            return Err(self.no_answer(error.to_string()));
+        }
+        match end {
+            LaneEnd::Result(result) => Ok(result),
+            LaneEnd::Error(failure) => Err(self.failed(failure)),
+            LaneEnd::Reset(ResetCode::NotProcessed) => Err(self.not_sent()),
+            LaneEnd::Reset(code) => Err(self.lost(ReadError::Reset(Some(code)).to_string())),
+        }
+    }
+
+    /// Has a stream for the request alone.
+    async fn over_stream(&mut self, place: Place) -> Result<Encoded, RequestError> {
+        let (deadline, mut opened) = (self.ask.deadline, None);
+        let exchange = self.on_stream(&mut opened, place);
+        match until(deadline, exchange).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                if let Some(stream) = &mut opened {
+                    stream.give_up(ResetCode::DeadlineExceeded);
+                }
+                Err(self.late())
+            }
+        }
+    }
+
     /// Sends the request and reads the answer, on a stream that it leaves to the caller.
-    async fn exchange(
+    async fn on_stream(
         &mut self,
         opened: &mut Option<RequestStream>,
+        place: Place,
     ) -> Result<Encoded, RequestError> {
-        let max = self.session.facts().limits.message_bytes as usize;
-        let too_large = |bytes| RequestError::TooLarge { peer: self.peer(), bytes, max };
-        // Known without a stream in most cases, so that the peer hears nothing of it.
-        if self.ask.params.bytes().len() > max {
-            return Err(too_large(self.ask.params.bytes().len()));
-        }
-        let not_sent = |_| RequestError::NotSent { peer: self.peer() };
-        let cause = self.ask.origin.map_or(Cause::Own, |_| Cause::Handler);
-        let answer_bytes = self.ask.result_bytes.max(FAILURE_MAX_BYTES);
-        let stream = self.session.open(cause, answer_bytes).await;
-        let stream = opened.insert(stream.map_err(not_sent)?);
-        let message = self.ask.request(self.leg.trace, self.leg.attempt).encode();
+        let stream = self.session.open(place, self.ask.cause(), self.answer_bytes()).await;
+        let stream = opened.insert(stream.map_err(|_| self.not_sent())?);
+        let message = self.ask.request.encode();
         let bytes = body_bytes(&message);
-        if bytes > max {
-            return Err(too_large(bytes));
+        if bytes > self.max() {
+            return Err(self.too_large(bytes));
         }
         self.leg.sent_bytes = message.len() as u64;
         if let Err(error) = stream.writer.send(message).await {
@@ -89,43 +172,66 @@ impl<'a> Attempt<'a> {
     async fn answer(&self, stream: &mut RequestStream) -> Result<Encoded, RequestError> {
         let message = match stream.reader.next().await {
             Ok(Some(message)) => message,
-            Ok(None) => {
-                return Err(self.no_answer(stream, "the stream ended without one".to_owned()));
-            }
-            Err(ReadError::Reset(Some(ResetCode::NotProcessed))) => {
-                return Err(RequestError::NotSent { peer: self.peer() });
-            }
+            Ok(None) => return Err(self.refuse(stream, "the stream ended without one".to_owned())),
+            Err(ReadError::Reset(Some(ResetCode::NotProcessed))) => return Err(self.not_sent()),
             Err(error @ (ReadError::Reset(_) | ReadError::Lost(_))) => {
                 return Err(self.lost(error.to_string()));
             }
-            Err(error) => return Err(self.no_answer(stream, error.to_string())),
+            Err(error) => return Err(self.refuse(stream, error.to_string())),
         };
         match Reply::decode(&message) {
             Ok(Reply::Result(result)) => Ok(result),
-            Ok(Reply::Error(failure)) => Err(RequestError::Failed {
-                peer: self.peer(),
-                method: self.ask.method.clone(),
-                failure,
-            }),
+            Ok(Reply::Error(failure)) => Err(self.failed(failure)),
             Ok(Reply::Event(_)) => {
-                Err(self.no_answer(stream, "an event before the response".to_owned()))
+                Err(self.refuse(stream, "an event before the response".to_owned()))
             }
-            Err(error) => Err(self.no_answer(stream, error.to_string())),
+            Err(error) => Err(self.refuse(stream, error.to_string())),
         }
+    }
+
+    /// What came is no answer: nothing more of it is read.
+    fn refuse(&self, stream: &mut RequestStream, problem: String) -> RequestError {
+        stream.reader.stop(ResetCode::ProtocolError);
+        self.no_answer(problem)
+    }
+
+    /// The largest message that the peer takes, in bytes.
+    fn max(&self) -> usize {
+        self.session.facts().limits.message_bytes as usize
+    }
+
+    /// The largest answer that is taken, in bytes.
+    fn answer_bytes(&self) -> usize {
+        self.ask.result_bytes.max(FAILURE_MAX_BYTES)
     }
 
     fn peer(&self) -> NodeName {
         self.session.peer().clone()
     }
 
-    fn lost(&self, problem: String) -> RequestError {
-        RequestError::Lost { peer: self.peer(), method: self.ask.method.clone(), problem }
+    fn too_large(&self, bytes: usize) -> RequestError {
+        RequestError::TooLarge { peer: self.peer(), bytes, max: self.max() }
     }
 
-    /// What came is no answer: nothing more of it is read.
-    fn no_answer(&self, stream: &mut RequestStream, problem: String) -> RequestError {
-        stream.reader.stop(ResetCode::ProtocolError);
-        RequestError::Answer { peer: self.peer(), method: self.ask.method.clone(), problem }
+    fn not_sent(&self) -> RequestError {
+        RequestError::NotSent { peer: self.peer() }
+    }
+
+    fn late(&self) -> RequestError {
+        let (method, within) = (self.ask.request.method.clone(), self.ask.within);
+        RequestError::Deadline { peer: self.peer(), method, within }
+    }
+
+    fn failed(&self, failure: Failure) -> RequestError {
+        RequestError::Failed { peer: self.peer(), method: self.ask.request.method.clone(), failure }
+    }
+
+    fn lost(&self, problem: String) -> RequestError {
+        RequestError::Lost { peer: self.peer(), method: self.ask.request.method.clone(), problem }
+    }
+
+    fn no_answer(&self, problem: String) -> RequestError {
+        RequestError::Answer { peer: self.peer(), method: self.ask.request.method.clone(), problem }
     }
 }
 

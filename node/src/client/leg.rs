@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use bothways_protocol::{Code, NodeName, Trace};
+use bothways_protocol::{Code, NodeName};
 
 use super::outbound::Outbound;
 use super::peer::Ask;
@@ -12,11 +12,9 @@ use crate::exchange::{Direction, MethodText, Outcome, Record, emit, is_wanted};
 /// record.
 pub(super) struct Leg<'a> {
     outbound: &'a Outbound,
-    peer: &'a NodeName,
+    peer: NodeName,
     ask: &'a Ask,
     began: Instant,
-    pub(super) attempt: u32,
-    pub(super) trace: Trace,
     pub(super) code: Outcome,
     pub(super) sent_bytes: u64,
     pub(super) received_bytes: u64,
@@ -25,21 +23,12 @@ pub(super) struct Leg<'a> {
 impl<'a> Leg<'a> {
     pub(super) fn new(
         outbound: &'a Outbound,
-        peer: &'a NodeName,
+        peer: &NodeName,
         ask: &'a Ask,
-        attempt: u32,
+        began: Instant,
     ) -> Self {
-        Self {
-            outbound,
-            peer,
-            ask,
-            began: Instant::now(),
-            attempt,
-            trace: next_span(ask.origin.map(|origin| origin.trace)),
-            code: Outcome::Failed(Code::Cancelled),
-            sent_bytes: 0,
-            received_bytes: 0,
-        }
+        let (peer, code) = (peer.clone(), Outcome::Failed(Code::Cancelled));
+        Self { outbound, peer, ask, began, code, sent_bytes: 0, received_bytes: 0 }
     }
 }
 
@@ -49,38 +38,23 @@ impl Drop for Leg<'_> {
             return;
         }
         let duration_us = self.began.elapsed().as_micros().try_into().unwrap_or(u64::MAX);
-        let deadline = self.ask.deadline.saturating_duration_since(self.began);
+        let Ask { request, origin, .. } = self.ask;
         emit(&Record {
             node: self.outbound.name.clone(),
             dir: Direction::Out,
             peer: self.peer.clone(),
-            method: MethodText::from(self.ask.method.clone()),
+            method: MethodText::from(request.method.clone()),
             code: self.code,
             started_us: crate::clock::unix_us().saturating_sub_unsigned(duration_us),
             duration_us,
-            deadline_ms: deadline.as_millis().try_into().unwrap_or(u64::MAX),
+            deadline_ms: request.deadline.as_millis().try_into().unwrap_or(u64::MAX),
             sent_bytes: self.sent_bytes,
             received_bytes: self.received_bytes,
-            trace_id: self.trace.trace_id(),
-            span_id: self.trace.span_id(),
-            parent_id: self.ask.origin.map(|origin| origin.trace.span_id()),
-            key: self.ask.key,
-            attempt: self.attempt,
+            trace_id: request.trace.trace_id(),
+            span_id: request.trace.span_id(),
+            parent_id: origin.map(|origin| origin.trace.span_id()),
+            key: request.key,
+            attempt: request.attempt,
         });
-    }
-}
-
-/// A span of its own in the trace of what caused it, or in a new trace.
-fn next_span(origin: Option<Trace>) -> Trace {
-    loop {
-        let span_id = rand::random();
-        let next = match origin {
-            Some(origin) => origin.with_span(span_id),
-            None => Trace::new(rand::random(), span_id),
-        };
-        // Only an id of nothing but zeros is none.
-        if let Some(trace) = next {
-            return trace;
-        }
     }
 }

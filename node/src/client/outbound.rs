@@ -26,7 +26,7 @@ pub(crate) struct Outbound {
 /// The answering half of a node, as its asking half sees it.
 pub(crate) trait Ourselves: Send + Sync + std::fmt::Debug {
     /// Answers a request of the node to itself.
-    fn answer<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Encoded, Failure>>;
+    fn answer(self: Arc<Self>, request: Request) -> BoxFuture<'static, Result<Encoded, Failure>>;
 }
 
 impl Outbound {

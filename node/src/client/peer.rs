@@ -9,10 +9,10 @@ use bothways_protocol::{
 use tokio::time::timeout_at;
 
 use super::RequestError;
-use super::attempt::{Attempt, outcome};
+use super::attempt::{Attempt, LaneAttempt, outcome};
 use super::leg::Leg;
 use super::outbound::Outbound;
-use crate::session::{DialError, Session};
+use crate::session::{Cause, DialError, Session};
 
 /// How often one request is begun on another session, where the first surely did not process it.
 const ATTEMPTS_MAX: u32 = 3;
@@ -56,9 +56,8 @@ pub(crate) struct Origin {
 /// A request, ready to be sent as often as it takes.
 #[derive(Debug, Clone)]
 pub(super) struct Ask {
-    pub(super) method: MethodName,
-    pub(super) params: Encoded,
-    pub(super) key: Option<IdempotencyKey>,
+    /// As it is sent with the attempt that is being made.
+    pub(super) request: Request,
     pub(super) within: Duration,
     pub(super) deadline: Instant,
     pub(super) origin: Option<Origin>,
@@ -66,17 +65,29 @@ pub(super) struct Ask {
 }
 
 impl Ask {
-    /// The request as it is sent now.
-    pub(super) fn request(&self, trace: Trace, attempt: u32) -> Request {
-        Request {
-            method: self.method.clone(),
-            params: self.params.clone(),
-            deadline: self.deadline.saturating_duration_since(Instant::now()),
-            key: self.key,
-            trace,
-            attempt,
-            to: None,
-            via: Vec::new(),
+    /// Readies the request for an attempt that is made now.
+    pub(super) fn ready(&mut self, attempt: u32, now: Instant) {
+        self.request.trace = next_span(self.origin.map(|origin| origin.trace));
+        self.request.attempt = attempt;
+        self.request.deadline = self.deadline.saturating_duration_since(now);
+    }
+
+    pub(super) fn cause(&self) -> Cause {
+        self.origin.map_or(Cause::Own, |_| Cause::Handler)
+    }
+}
+
+/// A span of its own in the trace of what caused it, or in a new trace.
+fn next_span(origin: Option<Trace>) -> Trace {
+    loop {
+        let span_id = rand::random::<u64>().to_ne_bytes();
+        let next = match origin {
+            Some(origin) => origin.with_span(span_id),
+            None => Trace::new(rand::random::<u128>().to_ne_bytes(), span_id),
+        };
+        // Only an id of nothing but zeros is none.
+        if let Some(trace) = next {
+            return trace;
         }
     }
 }
@@ -129,10 +140,10 @@ impl Peer {
         let method: MethodName = M::NAME.parse().map_err(RequestError::Method)?;
         let params = Encoded::of(&params).map_err(RequestError::Params)?;
         let key = (M::EFFECT == Effect::Writes).then(|| self.key.unwrap_or_else(new_key));
-        let answer = self.ask(method.clone(), params, key, M::MESSAGE_BYTES).await?;
+        let answer = self.ask(method, params, key, M::MESSAGE_BYTES).await?;
         answer.decode().map_err(|error| RequestError::Answer {
             peer: self.told(),
-            method,
+            method: M::NAME.parse().expect("it was parsed above"),
             problem: error.to_string(),
         })
     }
@@ -156,15 +167,41 @@ impl Peer {
         key: Option<IdempotencyKey>,
         result_bytes: usize,
     ) -> Result<Encoded, RequestError> {
-        let Outbound { role, limits, network, .. } = &*self.outbound;
+        let now = Instant::now();
+        let mut ask = self.prepare(method, params, key, result_bytes, now)?;
+        // Most requests go on the lane of a session that is there: nothing else is made for them.
+        let attempts = match self.on_a_lane(&ask, now) {
+            Some(attempt) => match attempt.await {
+                Err(error) if error.surely_not_processed() => 1,
+                answer => return answer,
+            },
+            None => 0,
+        };
+        ask.request.attempt = attempts;
+        let (outbound, target) = (self.outbound.clone(), self.target.clone());
+        let asking = Asking { outbound, ask, target, patience: self.patience };
+        let answer = Box::pin(self.outbound.network.run(asking.run())).await;
+        answer.unwrap_or(Err(RequestError::Stopped))
+    }
+
+    /// A request that is about to be made, if it may be made at all.
+    fn prepare(
+        &self,
+        method: MethodName,
+        params: Encoded,
+        key: Option<IdempotencyKey>,
+        result_bytes: usize,
+        now: Instant,
+    ) -> Result<Ask, RequestError> {
+        let Outbound { role, limits, .. } = &*self.outbound;
         if !role.asks() {
             return Err(RequestError::Role { role: *role, forbids: "issues no requests" });
         }
         let within = self.within.unwrap_or(limits.deadline_default);
         let within = within.clamp(limits.deadline_min, limits.deadline_max);
-        let deadline = Instant::now() + within;
+        let deadline = now + within;
         let deadline = self.origin.map_or(deadline, |origin| origin.deadline.min(deadline));
-        if deadline <= Instant::now() {
+        if deadline <= now {
             // A handler that writes may run on behind its deadline, but asks nobody any more.
             return Err(RequestError::Deadline {
                 peer: self.told(),
@@ -172,10 +209,31 @@ impl Peer {
                 within: Duration::ZERO,
             });
         }
-        let ask = Ask { method, params, key, within, deadline, origin: self.origin, result_bytes };
-        let (outbound, target) = (self.outbound.clone(), self.target.clone());
-        let asking = Asking { outbound, ask, target, patience: self.patience };
-        network.run(asking.run()).await.unwrap_or(Err(RequestError::Stopped))
+        let origin = self.origin;
+        let trace = next_span(origin.map(|origin| origin.trace));
+        let request = Request {
+            method,
+            params,
+            deadline: deadline - now,
+            key,
+            trace,
+            attempt: 1,
+            to: None,
+            via: Vec::new(),
+        };
+        Ok(Ask { request, within, deadline, origin, result_bytes })
+    }
+
+    /// The first attempt at a request, where it can begin at once and on a lane.
+    fn on_a_lane<'a>(&'a self, ask: &'a Ask, now: Instant) -> Option<LaneAttempt<'a>> {
+        if !self.outbound.network.is_here() {
+            return None;
+        }
+        let session = match &self.target {
+            Target::Over(session) => session.clone(),
+            Target::Named(name) => self.outbound.table.find(name.as_ref().ok()?)?,
+        };
+        LaneAttempt::begin(&self.outbound, session, ask, now)
     }
 
     /// The peer's name, for an error.
@@ -191,29 +249,28 @@ impl Peer {
 /// A request on the network thread.
 struct Asking {
     outbound: Arc<Outbound>,
+    /// With the attempts that were made already.
     ask: Ask,
     target: Target,
     patience: Patience,
 }
 
 impl Asking {
-    async fn run(self) -> Result<Encoded, RequestError> {
-        match &self.target {
-            Target::Over(session) => self.ask_over(session).await,
-            Target::Named(name) if name.as_ref() == Ok(&self.outbound.name) => {
-                self.ask_ourselves().await
-            }
-            Target::Named(name) => self.ask_named(&name.clone()?, 1).await,
+    async fn run(mut self) -> Result<Encoded, RequestError> {
+        match self.target.clone() {
+            Target::Over(session) => self.ask_over(&session).await,
+            Target::Named(Ok(name)) if name == self.outbound.name => self.ask_ourselves().await,
+            Target::Named(name) => self.ask_named(&name?).await,
         }
     }
 
     /// Asks over one certain session; where that one has lost its place to another session with
     /// the same peer, over the other one.
-    async fn ask_over(&self, session: &Session) -> Result<Encoded, RequestError> {
-        let answer = self.attempt(session, 1).await;
+    async fn ask_over(&mut self, session: &Session) -> Result<Encoded, RequestError> {
+        let answer = self.attempt(session).await;
         match answer {
             Err(error) if error.surely_not_processed() && self.has_other(session) => {
-                self.ask_named(session.peer(), 2).await
+                self.ask_named(session.peer()).await
             }
             answer => answer,
         }
@@ -224,18 +281,13 @@ impl Asking {
         other.is_some_and(|other| !other.is(session))
     }
 
-    async fn ask_named(
-        &self,
-        name: &NodeName,
-        first_attempt: u32,
-    ) -> Result<Encoded, RequestError> {
-        let mut attempt = first_attempt;
+    async fn ask_named(&mut self, name: &NodeName) -> Result<Encoded, RequestError> {
         loop {
             let session = self.session(name).await?;
-            let answer = self.attempt(&session, attempt).await;
+            let answer = self.attempt(&session).await;
+            let attempt = self.ask.request.attempt;
             match answer {
                 Err(error) if error.surely_not_processed() && attempt < ATTEMPTS_MAX => {
-                    attempt += 1;
                     tracing::debug!(peer = %name, attempt, "request goes to another session");
                     let soon = Instant::now() + self.outbound.limits.redial_min;
                     let until = soon.min(self.ask.deadline);
@@ -246,23 +298,26 @@ impl Asking {
         }
     }
 
-    async fn attempt(&self, session: &Session, attempt: u32) -> Result<Encoded, RequestError> {
+    async fn attempt(&mut self, session: &Session) -> Result<Encoded, RequestError> {
         let role = session.facts().role;
         if !role.answers() {
             return Err(RequestError::Role { role, forbids: "answers no requests" });
         }
-        Attempt::new(&self.outbound, session, &self.ask, attempt).run().await
+        let now = Instant::now();
+        self.ask.ready(self.ask.request.attempt + 1, now);
+        Attempt::new(&self.outbound, session.clone(), &self.ask, now).run().await
     }
 
     /// A call to the node itself goes straight to the rules of a call.
-    async fn ask_ourselves(&self) -> Result<Encoded, RequestError> {
+    async fn ask_ourselves(&mut self) -> Result<Encoded, RequestError> {
         let ourselves = self.outbound.ourselves().ok_or(RequestError::Stopped)?;
-        let mut leg = Leg::new(&self.outbound, &self.outbound.name, &self.ask, 1);
-        let request = self.ask.request(leg.trace, leg.attempt);
-        let answer = ourselves.answer(&request).await;
+        let now = Instant::now();
+        self.ask.ready(1, now);
+        let mut leg = Leg::new(&self.outbound, &self.outbound.name, &self.ask, now);
+        let answer = ourselves.answer(self.ask.request.clone()).await;
         let answer = answer.map_err(|failure| RequestError::Failed {
             peer: self.outbound.name.clone(),
-            method: self.ask.method.clone(),
+            method: self.ask.request.method.clone(),
             failure,
         });
         leg.code = outcome(&answer);
@@ -303,7 +358,7 @@ impl Asking {
                 Some(error) => RequestError::Dial(error),
                 None => RequestError::Deadline {
                     peer: name.clone(),
-                    method: self.ask.method.clone(),
+                    method: self.ask.request.method.clone(),
                     within: self.ask.within,
                 },
             })

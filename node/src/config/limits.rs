@@ -139,6 +139,8 @@ limits! {
         requests_in_flight = 64, 1..=4_096;
         /// The largest message, whatever more a method declares, in bytes.
         message_bytes = 1_048_576, 1_024..=16_777_216;
+        /// The largest request that shares a stream with others (a lane), in bytes; 0 for no lanes.
+        lane_message_bytes = 4_096, 0..=65_536;
         /// What a peer may send on one stream before it is read, in bytes.
         stream_window_bytes = 262_144, 16_384..=16_777_216;
         /// What a peer may send on one connection before it is read, in bytes.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Instant;
 
 use bothways_certs::{DialerTls, listener_tls};
-use bothways_protocol::{ALPN, Greeting, PeerLimits, VERSION};
+use bothways_protocol::{ALPN, Greeting, LANES, PeerLimits, VERSION};
 use quinn::Endpoint;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -56,6 +56,7 @@ pub(super) fn assemble(
 fn us(plan: &Plan, inbound: &Inbound) -> Us {
     let limits = plan.limits();
     let whole = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
+    let lane_message_bytes = Some(limits.lane_message_bytes).filter(|bytes| *bytes > 0);
     Us {
         greeting: Greeting {
             version: VERSION,
@@ -63,7 +64,7 @@ fn us(plan: &Plan, inbound: &Inbound) -> Us {
             role: plan.role(),
             boot_ms: crate::clock::unix_ms(),
             agent: concat!("bothways ", env!("CARGO_PKG_VERSION")).to_owned(),
-            features: Vec::new(),
+            features: lane_message_bytes.map(|_| LANES.to_owned()).into_iter().collect(),
             limits: PeerLimits {
                 in_flight: whole(limits.requests_in_flight),
                 message_bytes: whole(inbound.largest_message()),
@@ -71,6 +72,7 @@ fn us(plan: &Plan, inbound: &Inbound) -> Us {
         },
         network: plan.network().clone(),
         greeting_timeout: limits.handshake,
+        lane_message_bytes,
         assembly: AssemblyBudget::new(limits.assembling_bytes_per_peer, limits.assembling_bytes),
     }
 }

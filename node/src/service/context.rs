@@ -1,9 +1,9 @@
 //! What a handler knows of the request that it answers.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use bothways_protocol::{IdempotencyKey, NodeName, Role, Trace};
+use bothways_protocol::{IdempotencyKey, NodeName, Request, Role};
 use tokio_util::sync::CancellationToken;
 
 use super::rules::Caller;
@@ -23,23 +23,23 @@ struct Inner {
     /// `None` in a test of a service alone.
     outbound: Option<Arc<Outbound>>,
     caller: Caller,
+    request: Request,
     deadline: Instant,
-    trace: Option<Trace>,
     once: Option<Once>,
-    cancelled: CancellationToken,
+    /// Made when somebody asks for it: most requests are answered before anybody does.
+    cancelled: OnceLock<CancellationToken>,
 }
 
 impl Context {
     pub(super) fn new(
         outbound: Arc<Outbound>,
         caller: Caller,
+        request: Request,
         deadline: Instant,
-        trace: Trace,
         once: Option<Once>,
-        cancelled: CancellationToken,
     ) -> Self {
-        let (outbound, trace) = (Some(outbound), Some(trace));
-        Self { inner: Arc::new(Inner { outbound, caller, deadline, trace, once, cancelled }) }
+        let (outbound, cancelled) = (Some(outbound), OnceLock::new());
+        Self { inner: Arc::new(Inner { outbound, caller, request, deadline, once, cancelled }) }
     }
 
     /// A context for the tests of a service's rules: it has no node behind it.
@@ -47,15 +47,36 @@ impl Context {
     pub(crate) fn of(once: Option<Once>) -> Self {
         let name =
             once.as_ref().map_or_else(|| "tester".parse().unwrap(), |once| once.caller.clone());
+        let within = Duration::from_secs(10);
+        let request = Request {
+            method: "tests.test".parse().unwrap(),
+            params: bothways_protocol::Encoded::empty_map(),
+            deadline: within,
+            key: None,
+            trace: bothways_protocol::Trace::new([1; 16], [1; 8]).unwrap(),
+            attempt: 1,
+            to: None,
+            via: Vec::new(),
+        };
         let inner = Inner {
             outbound: None,
             caller: Caller { peer: name, role: Role::Client, session: None },
-            deadline: Instant::now() + Duration::from_secs(10),
-            trace: None,
+            request,
+            deadline: Instant::now() + within,
             once,
-            cancelled: CancellationToken::new(),
+            cancelled: OnceLock::new(),
         };
         Self { inner: Arc::new(inner) }
+    }
+
+    /// The request as it came.
+    pub(super) fn request(&self) -> &Request {
+        &self.inner.request
+    }
+
+    /// When the caller stops waiting.
+    pub(super) fn deadline(&self) -> Instant {
+        self.inner.deadline
     }
 
     /// Who asks, as its certificate names it.
@@ -92,23 +113,33 @@ impl Context {
     /// time is up. A handler that reads is dropped then; one that writes runs on, and can use this
     /// to stop early at a point of its choice.
     pub async fn cancelled(&self) {
-        self.inner.cancelled.cancelled().await;
+        self.token().cancelled().await;
     }
 
     /// Whether nobody waits for the answer any more.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        self.inner.cancelled.is_cancelled()
+        self.inner.cancelled.get().is_some_and(CancellationToken::is_cancelled)
+    }
+
+    /// Tells the handler that nobody waits any more, unless that is disarmed before it is dropped.
+    pub(super) fn cancel_on_drop(&self) -> CancelOnDrop {
+        CancelOnDrop(Some(self.clone()))
+    }
+
+    fn token(&self) -> &CancellationToken {
+        self.inner.cancelled.get_or_init(CancellationToken::new)
     }
 
     /// The caller as a peer to ask, over the very connection that the request came on, whoever
-    /// opened it; over the one that took its place, where there is one. What it is asked inherits the time left and belongs to the same trace.
+    /// opened it; over the one that took its place, where there is one. What it is asked inherits
+    /// the time left and belongs to the same trace.
     ///
     /// `None` for a request that the node sent to itself.
     #[must_use]
     pub fn caller(&self) -> Option<Peer> {
         let session = self.inner.caller.session.clone()?;
-        Some(Peer::over(self.outbound()?, session).because_of(self.origin()?))
+        Some(Peer::over(self.outbound()?, session).because_of(self.origin()))
     }
 
     /// Another peer to ask on behalf of this request, with the time left and in the same trace.
@@ -117,14 +148,33 @@ impl Context {
     #[must_use]
     pub fn ask(&self, peer: &NodeName) -> Option<Peer> {
         let peer = Peer::named(self.outbound()?, Ok(peer.clone()));
-        Some(peer.because_of(self.origin()?))
+        Some(peer.because_of(self.origin()))
     }
 
     fn outbound(&self) -> Option<Arc<Outbound>> {
         self.inner.outbound.clone()
     }
 
-    fn origin(&self) -> Option<Origin> {
-        Some(Origin { trace: self.inner.trace?, deadline: self.inner.deadline })
+    fn origin(&self) -> Origin {
+        let Inner { request, deadline, .. } = &*self.inner;
+        Origin { trace: request.trace, deadline: *deadline }
+    }
+}
+
+/// The wait for an answer.
+pub(super) struct CancelOnDrop(Option<Context>);
+
+impl CancelOnDrop {
+    /// There is an answer.
+    pub(super) fn disarm(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        if let Some(context) = &self.0 {
+            context.token().cancel();
+        }
     }
 }

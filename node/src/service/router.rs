@@ -153,12 +153,13 @@ where
     M: Method,
     H: for<'a> Handler<'a, S, M>,
 {
-    let handler = Arc::new(handler);
+    let bound = Arc::new((service, handler));
     Arc::new(move |context, params| {
-        let (service, handler) = (service.clone(), handler.clone());
+        let bound = bound.clone();
         async move {
+            let (service, handler) = &*bound;
             let params = params.decode::<M>().map_err(wrong_params)?;
-            let result = handler.answer(&service, context, params).await?;
+            let result = handler.answer(service, context, params).await?;
             Encoded::of(&result).map_err(|error| {
                 tracing::error!(method = M::NAME, %error, "result cannot be encoded");
                 Failure::new(Code::Internal, "the result cannot be encoded")

@@ -1,18 +1,20 @@
 //! The rules of a call, one after the other: role, addressee, method, size, key, handler.
 
+use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::task::{Poll, Waker};
+use std::time::Duration;
 
 use bothways_protocol::{
     Code, Effect, Encoded, Failure, MethodName, NodeName, Request, Retry, Role,
 };
 use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use sha2::{Digest, Sha256};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
 use tokio::time::timeout_at;
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::built_in::with_built_in;
@@ -21,7 +23,7 @@ use super::writers::Writers;
 use super::{Context, Router};
 use crate::client::Outbound;
 use crate::config::Limits;
-use crate::session::Session;
+use crate::session::{AnsweringPlace, Session};
 use crate::store::Once;
 
 /// What a response needs around its result, in bytes.
@@ -39,9 +41,6 @@ pub(crate) struct Inbound {
     writers: Writers,
 }
 
-/// What a write ends with: its answer, and the request's place.
-type Written = (Result<Encoded, Failure>, Option<OwnedSemaphorePermit>);
-
 /// Who asks.
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
@@ -49,6 +48,14 @@ pub(crate) struct Caller {
     pub(crate) role: Role,
     /// `None` where the node asks itself.
     pub(crate) session: Option<Session>,
+}
+
+/// A call that has begun.
+pub(super) enum Call {
+    /// And has ended.
+    Answered(Result<Encoded, Failure>),
+    /// And ends with this.
+    AtWork(BoxFuture<'static, Result<Encoded, Failure>>),
 }
 
 impl Inbound {
@@ -71,34 +78,63 @@ impl Inbound {
         self.writes.wait().await;
     }
 
-    /// Answers one request by the rules, in their order. A write that outlasts the wait for it
-    /// keeps the request's place.
-    pub(super) async fn decide(
+    /// Begins a call that was admitted; a read that needs no wait is answered with that.
+    pub(super) fn call(
         &self,
-        caller: Caller,
+        route: &Route,
+        context: &Context,
+        place: Option<AnsweringPlace>,
+    ) -> Call {
+        match route.effect {
+            Effect::Reads => {
+                let mut answering = contained(route, context.clone());
+                let mut nobody = std::task::Context::from_waker(Waker::noop());
+                match answering.poll_unpin(&mut nobody) {
+                    Poll::Ready(answer) => Call::Answered(check_result(route, answer)),
+                    Poll::Pending => Call::AtWork(self.wait_for(route, context, answering)),
+                }
+            }
+            Effect::Writes => match self.place_to_write(context) {
+                Ok(to_write) => {
+                    let writing = self.begin_write(route, context.clone(), (to_write, place));
+                    let written = writing.map(|written| written.unwrap_or(Err(stopping())));
+                    Call::AtWork(self.wait_for(route, context, written))
+                }
+                Err(failure) => Call::Answered(Err(failure)),
+            },
+        }
+    }
+
+    /// Whether a request may be answered, and how: the rules, in their order.
+    pub(super) fn admit(
+        &self,
+        caller: &Caller,
         request: &Request,
         request_bytes: usize,
-        place: &mut Option<OwnedSemaphorePermit>,
-        cancelled: &CancellationToken,
-    ) -> Result<Encoded, Failure> {
-        let deadline = Instant::now() + self.allowed(request.deadline);
-        self.check_role(&caller)?;
+    ) -> Result<(&Route, Option<Once>), Failure> {
+        self.check_role(caller)?;
         self.check_addressee(request)?;
         let route = self.route(request)?;
         self.check_size(route, request_bytes)?;
-        let once = once(route, &caller, request)?;
-        let (outbound, cancel) = (self.outbound.clone(), cancelled.clone());
-        let context = Context::new(outbound, caller, deadline, request.trace, once, cancel);
-        let params = request.params.clone();
-        let result = match route.effect {
-            Effect::Reads => self.read(route, context, params, deadline, cancelled).await,
-            Effect::Writes => {
-                let places = (self.place_to_write(&context)?, place.take());
-                let writing = self.begin_write(route, context, params, places);
-                self.write(writing, deadline, place, cancelled).await
-            }
-        };
-        result.and_then(|result| check_result(route, result))
+        Ok((route, once(route, caller, request)?))
+    }
+
+    /// Waits for an answer until the deadline. Who drops this gives the request up, and so does the
+    /// deadline: a read ends, and a write runs on and keeps the request's place.
+    fn wait_for(
+        &self,
+        route: &Route,
+        context: &Context,
+        answering: impl Future<Output = Result<Encoded, Failure>> + Send + 'static,
+    ) -> BoxFuture<'static, Result<Encoded, Failure>> {
+        let (route, deadline) = (route.clone(), context.deadline());
+        let unless_answered = context.cancel_on_drop();
+        async move {
+            let answer = timeout_at(deadline.into(), answering).await.map_err(|_| too_late())?;
+            unless_answered.disarm();
+            check_result(&route, answer)
+        }
+        .boxed()
     }
 
     /// The deadline that a request gets of the one that it asks for.
@@ -155,23 +191,6 @@ impl Inbound {
         Err(too_large(sentence))
     }
 
-    /// A read is dropped when nobody waits for it any more.
-    async fn read(
-        &self,
-        route: &Route,
-        context: Context,
-        params: Encoded,
-        deadline: Instant,
-        cancelled: &CancellationToken,
-    ) -> Result<Encoded, Failure> {
-        let answering = contained(route, context, params);
-        tokio::select! {
-            biased;
-            answer = timeout_at(deadline.into(), answering) => answer.unwrap_or_else(|_| Err(too_late())),
-            () = cancelled.cancelled() => Err(gone()),
-        }
-    }
-
     /// A place for one more write of a peer; what the node asks of itself needs none.
     fn place_to_write(&self, context: &Context) -> Result<Option<OwnedSemaphorePermit>, Failure> {
         if *context.peer() == self.outbound.name {
@@ -184,65 +203,47 @@ impl Inbound {
         self.writers.place_for(context.peer()).map(Some).ok_or_else(busy)
     }
 
-    /// Begins a write, which runs to its end whether or not somebody still waits for it. It gives
-    /// the request's place back with its answer: who gives up one write after the other has no
-    /// more of them at work than who waits.
+    /// Begins a write, which runs to its end whether or not somebody still waits for it. It keeps the
+    /// request's place until then: who gives up one write after the other has no more of them at work
+    /// than who waits.
     fn begin_write(
         &self,
         route: &Route,
         context: Context,
-        params: Encoded,
-        (to_write, in_flight): (Option<OwnedSemaphorePermit>, Option<OwnedSemaphorePermit>),
-    ) -> JoinHandle<Written> {
-        let route = route.clone();
+        places: (Option<OwnedSemaphorePermit>, Option<AnsweringPlace>),
+    ) -> JoinHandle<Result<Encoded, Failure>> {
+        let answering = contained(route, context);
         self.writes.spawn(async move {
-            let answer = contained(&route, context, params).await;
-            drop(to_write);
-            (answer, in_flight)
+            let answer = answering.await;
+            drop(places);
+            answer
         })
-    }
-
-    /// Waits for a write. Where the wait ends first, the handler can see that.
-    async fn write(
-        &self,
-        writing: JoinHandle<Written>,
-        deadline: Instant,
-        place: &mut Option<OwnedSemaphorePermit>,
-        cancelled: &CancellationToken,
-    ) -> Result<Encoded, Failure> {
-        let unless_answered = cancelled.clone().drop_guard();
-        tokio::select! {
-            biased;
-            answer = timeout_at(deadline.into(), writing) => match answer {
-                Ok(Ok((answer, back))) => {
-                    unless_answered.disarm();
-                    *place = back;
-                    answer
-                }
-                Ok(Err(_)) => Err(stopping()),
-                Err(_) => Err(too_late()),
-            },
-            () = cancelled.cancelled() => Err(gone()),
-        }
     }
 }
 
 /// Runs a handler; a panic in it becomes a failure.
-async fn contained(route: &Route, context: Context, params: Encoded) -> Result<Encoded, Failure> {
-    let answering = AssertUnwindSafe(async { route.answer(context, params).await });
-    answering.catch_unwind().await.unwrap_or_else(|panic| {
-        let what = panic
-            .downcast_ref::<&str>()
-            .map(ToString::to_string)
-            .or_else(|| panic.downcast_ref::<String>().cloned())
-            .unwrap_or_default();
-        tracing::error!(method = %route.name, panic = %what, "handler panicked");
-        Err(Failure::new(Code::Internal, "the handler failed").reason("panic"))
-    })
+fn contained(
+    route: &Route,
+    context: Context,
+) -> impl Future<Output = Result<Encoded, Failure>> + Send + Unpin + use<> {
+    let (name, params) = (route.name.clone(), context.request().params.clone());
+    let answering = AssertUnwindSafe(route.answer(context, params)).catch_unwind();
+    answering.map(move |answer| answer.unwrap_or_else(|panic| Err(panicked(&name, &*panic))))
+}
+
+fn panicked(method: &MethodName, panic: &(dyn Any + Send)) -> Failure {
+    let what = panic
+        .downcast_ref::<&str>()
+        .map(ToString::to_string)
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_default();
+    tracing::error!(method = %method, panic = %what, "handler panicked");
+    Failure::new(Code::Internal, "the handler failed").reason("panic")
 }
 
 /// A result that the caller would refuse to read is no result.
-fn check_result(route: &Route, result: Encoded) -> Result<Encoded, Failure> {
+fn check_result(route: &Route, answer: Result<Encoded, Failure>) -> Result<Encoded, Failure> {
+    let result = answer?;
     let (bytes, max) = (result.bytes().len(), route.message_bytes.saturating_sub(RESPONSE_HEAD));
     if bytes <= max {
         return Ok(result);
@@ -277,10 +278,6 @@ fn too_large(sentence: String) -> Failure {
 
 fn too_late() -> Failure {
     Failure::new(Code::DeadlineExceeded, "the time was up before there was an answer")
-}
-
-fn gone() -> Failure {
-    Failure::new(Code::Cancelled, "the caller gave up")
 }
 
 fn stopping() -> Failure {

@@ -10,9 +10,10 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
+use super::answer::Dispatch;
 use super::dial::{Dial, DialError};
 use super::greet::Us;
-use super::serve::{Dispatch, serve};
+use super::serve::serve;
 use super::table::Table;
 use crate::config::Limits;
 use crate::transport::Dialing;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use bothways_certs::{CertificateError, PeerIdentity};
 use bothways_protocol::{
-    CloseCode, Control, Greeting, MessageError, NetworkName, NodeName, Outgoing, VERSION,
+    CloseCode, Control, Greeting, LANES, MessageError, NetworkName, NodeName, Outgoing, VERSION,
 };
 use quinn::{Connection, ConnectionError};
 use rustls::pki_types::CertificateDer;
@@ -28,6 +28,8 @@ pub(crate) struct Us {
     pub(crate) greeting: Greeting,
     pub(crate) network: NetworkName,
     pub(crate) greeting_timeout: Duration,
+    /// The largest request that goes on a lane, in bytes; `None` where this node has no lanes.
+    pub(crate) lane_message_bytes: Option<usize>,
     pub(crate) assembly: AssemblyBudget,
 }
 
@@ -120,7 +122,7 @@ impl Us {
             if !theirs.role.listens() {
                 return Err(GreetError::Refused("a client has no listener".to_owned()));
             }
-            let facts = facts(theirs, &identity, Dialed::ByUs);
+            let facts = facts(self, theirs, &identity, Dialed::ByUs);
             Ok(Greeted { connection: connection.clone(), facts, assembly, writer, reader })
         };
         self.in_time(&connection, hello).await
@@ -149,7 +151,7 @@ impl Us {
             })?;
             let welcome = Control::Welcome(self.greeting.clone());
             writer.send(welcome.encode()).await.map_err(|error| lost(&connection, &error))?;
-            let facts = facts(theirs, &identity, Dialed::ByThem);
+            let facts = facts(self, theirs, &identity, Dialed::ByThem);
             Ok(Greeted { connection: connection.clone(), facts, assembly, writer, reader })
         };
         self.in_time(&connection, welcome).await
@@ -204,7 +206,8 @@ impl Us {
     }
 }
 
-fn facts(theirs: Greeting, identity: &PeerIdentity, dialed: Dialed) -> Facts {
+fn facts(us: &Us, theirs: Greeting, identity: &PeerIdentity, dialed: Dialed) -> Facts {
+    let lanes = theirs.features.iter().any(|feature| feature == LANES);
     Facts {
         peer: theirs.name,
         role: theirs.role,
@@ -213,6 +216,7 @@ fn facts(theirs: Greeting, identity: &PeerIdentity, dialed: Dialed) -> Facts {
         limits: theirs.limits,
         fingerprint: identity.fingerprint,
         certificate_ends: identity.not_after,
+        lane_message_bytes: us.lane_message_bytes.filter(|_| lanes),
         dialed,
         since: Instant::now(),
     }

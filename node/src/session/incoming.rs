@@ -10,9 +10,10 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use super::answer::Dispatch;
 use super::complaints::Complaints;
 use super::greet::{GreetError, Greeted, Us};
-use super::serve::{Dispatch, ended, serve};
+use super::serve::{ended, serve};
 use super::table::Table;
 use crate::config::Limits;
 use crate::transport::{Admission, Gate, Left};

@@ -1,35 +1,42 @@
 //! Sessions: connections after the hello. Knows peers, roles and which of two connections stays;
 //! knows no method.
 
+mod answer;
 mod complaints;
 mod dial;
 mod dialer;
 mod greet;
 mod incoming;
+mod lane;
+mod lane_answer;
 mod rule;
 mod serve;
 mod table;
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use bothways_certs::Fingerprint;
-use bothways_protocol::{CloseCode, Control, Farewell, NodeName, PeerLimits, ResetCode, Role};
+use bothways_protocol::{
+    CloseCode, Control, Farewell, NodeName, PeerLimits, Request, ResetCode, Role,
+};
 use quinn::{Connection, VarInt};
 use thiserror::Error;
-use tokio::sync::{Notify, Semaphore, mpsc, watch};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit, mpsc, watch};
 
 use crate::transport::{Assembly, MessageReader, MessageWriter};
 
+pub(crate) use answer::{Answered, AnsweringPlace, Asked, Begun, Dispatch, Entry};
 pub(crate) use complaints::Complaints;
 pub use dial::DialError;
 pub(crate) use dialer::{Dialer, DialerParts, Dialers, keep_alive};
 pub(crate) use greet::Us;
 pub(crate) use incoming::{Doorway, welcome_all};
+use lane::Lane;
+pub(crate) use lane::{Flight, Landed, Unanswered};
 pub(crate) use rule::Dialed;
-pub(crate) use serve::{Arrival, Dispatch};
 pub(crate) use table::Table;
 
 /// The longest reason with which a connection is closed, in bytes.
@@ -37,6 +44,9 @@ const REASON_MAX_BYTES: usize = 256;
 
 /// Control messages that wait to be written, at the most.
 const CONTROL_QUEUE: usize = 16;
+
+/// How many requests a session has issued before it opens a lane.
+const LANE_FROM: u64 = 8;
 
 /// A session with one peer: a connection on which both sides know who the other is.
 ///
@@ -58,14 +68,23 @@ struct Inner {
     /// What is to be said; boxed, since the queue holds room for many at once.
     control: mpsc::Sender<Box<Control>>,
     stage: watch::Sender<Stage>,
+    /// The same for those who only look, once for each request.
+    stage_now: AtomicU8,
     /// Why we would drain it, when it comes to that.
     leaving: Mutex<Option<Farewell>>,
-    /// The stage is no longer open: a place that is given back may be the last one.
-    draining: AtomicBool,
+    /// Where we ask, once many small requests are asked.
+    lane: OnceLock<Arc<Lane>>,
+    /// Requests of the peer that are being answered, of which there may be so many.
+    answering: AtomicUsize,
+    answering_max: usize,
+    /// Lanes of the peer that are being served.
+    lanes_served: AtomicUsize,
+    /// What the peer asks from now on is refused: we have said that we are going away.
+    away: AtomicBool,
     /// Nothing is begun any more, not even on behalf of a request in flight: the peer goes away,
     /// or we have said bye.
     at_end: AtomicBool,
-    /// There may be something to say: a last place was given back, or we leave.
+    /// There may be something to do: a last place was given back, or we leave, or want a lane.
     due: Notify,
     requests_out: AtomicU64,
     requests_in: AtomicU64,
@@ -82,12 +101,15 @@ pub(crate) struct Facts {
     pub(crate) limits: PeerLimits,
     pub(crate) fingerprint: Fingerprint,
     pub(crate) certificate_ends: SystemTime,
+    /// The largest request that goes on a lane, in bytes; `None` where there are no lanes.
+    pub(crate) lane_message_bytes: Option<usize>,
     pub(crate) dialed: Dialed,
     pub(crate) since: Instant,
 }
 
 /// How far a session is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
 pub(crate) enum Stage {
     /// Requests may be begun.
     Open,
@@ -129,12 +151,13 @@ impl RequestStream {
 
 /// A place among the requests in flight, given back when it is dropped.
 #[derive(Debug)]
-struct Place(Session);
+pub(crate) struct Place(Session);
 
 impl Drop for Place {
     fn drop(&mut self) {
         self.0.inner.permits.add_permits(1);
-        if self.0.inner.draining.load(Ordering::Relaxed) {
+        // It may have been the last one.
+        if self.0.is_draining() {
             self.0.inner.due.notify_one();
         }
     }
@@ -145,6 +168,7 @@ impl Session {
         connection: Connection,
         facts: Facts,
         assembly: Assembly,
+        answering_max: usize,
     ) -> (Self, mpsc::Receiver<Box<Control>>) {
         let (control, to_write) = mpsc::channel(CONTROL_QUEUE);
         let permits_max = facts.limits.in_flight.clamp(1, 4096);
@@ -156,8 +180,13 @@ impl Session {
             assembly,
             control,
             stage: watch::Sender::new(Stage::Open),
+            stage_now: AtomicU8::new(Stage::Open as u8),
             leaving: Mutex::new(None),
-            draining: AtomicBool::new(false),
+            lane: OnceLock::new(),
+            answering: AtomicUsize::new(0),
+            answering_max,
+            lanes_served: AtomicUsize::new(0),
+            away: AtomicBool::new(false),
             at_end: AtomicBool::new(false),
             due: Notify::new(),
             requests_out: AtomicU64::new(0),
@@ -192,13 +221,12 @@ impl Session {
         (requests_out.load(Ordering::Relaxed), requests_in.load(Ordering::Relaxed))
     }
 
-    /// What the log says of requests that cannot be read.
-    pub(crate) fn complaints(&self) -> &Complaints {
-        &self.inner.complaints
-    }
-
     pub(crate) fn stage(&self) -> Stage {
-        *self.inner.stage.borrow()
+        match self.inner.stage_now.load(Ordering::Relaxed) {
+            0 => Stage::Open,
+            1 => Stage::Draining,
+            _ => Stage::Closed,
+        }
     }
 
     /// Whether no more requests are begun on it.
@@ -211,20 +239,18 @@ impl Session {
         Arc::ptr_eq(&self.inner, &other.inner)
     }
 
-    /// Takes a place among the requests in flight and opens a stream. Waits while the peer takes
-    /// no more.
+    /// Opens a stream for a request that has its place among those in flight.
     pub(crate) async fn open(
         &self,
+        place: Place,
         cause: Cause,
         max_bytes: usize,
     ) -> Result<RequestStream, Refused> {
-        let place = self.place(cause).await?;
         let (send, recv) = self.inner.connection.open_bi().await.map_err(|_| Refused)?;
         if !self.takes(self.stage(), cause) {
             MessageWriter::new(send).reset(ResetCode::Cancelled);
             return Err(Refused);
         }
-        self.inner.requests_out.fetch_add(1, Ordering::Relaxed);
         Ok(RequestStream {
             writer: MessageWriter::new(send),
             reader: MessageReader::new(recv, max_bytes, &self.inner.assembly),
@@ -232,22 +258,52 @@ impl Session {
         })
     }
 
+    /// Begins a request on the session's lane; `None` where it is none for a lane, or there is no
+    /// lane yet.
+    pub(crate) fn lane(&self, request: &Request, deadline: Instant) -> Option<Flight> {
+        let max_bytes = self.inner.facts.lane_message_bytes?;
+        if request.params.bytes().len() > max_bytes {
+            return None;
+        }
+        let Some(lane) = self.inner.lane.get() else {
+            if self.wants_a_lane() {
+                self.inner.due.notify_one();
+            }
+            return None;
+        };
+        lane.ask(request, deadline)
+    }
+
+    /// Whether so much is asked that a lane is worth its memory.
+    fn wants_a_lane(&self) -> bool {
+        self.inner.requests_out.load(Ordering::Relaxed) >= LANE_FROM
+            && self.inner.facts.lane_message_bytes.is_some()
+    }
+
     /// Takes a place among the requests in flight. Where none is free, it waits for as long as one
     /// is of use.
-    async fn place(&self, cause: Cause) -> Result<Place, Refused> {
-        let permits = &self.inner.permits;
-        match permits.try_acquire() {
-            Ok(permit) => permit.forget(),
-            Err(_) => {
-                let mut stage = self.inner.stage.subscribe();
-                tokio::select! {
-                    biased;
-                    _ = stage.wait_for(|stage| !self.takes(*stage, cause)) => return Err(Refused),
-                    permit = permits.acquire() => permit.map_err(|_| Refused)?.forget(),
-                }
-            }
+    pub(crate) async fn place(&self, cause: Cause) -> Result<Place, Refused> {
+        if let Some(place) = self.place_now(cause) {
+            return Ok(place);
         }
-        Ok(Place(self.clone()))
+        let mut stage = self.inner.stage.subscribe();
+        tokio::select! {
+            biased;
+            _ = stage.wait_for(|stage| !self.takes(*stage, cause)) => Err(Refused),
+            permit = self.inner.permits.acquire() => Ok(self.taken(permit.map_err(|_| Refused)?)),
+        }
+    }
+
+    /// Takes a place among the requests in flight, if there is one.
+    pub(crate) fn place_now(&self, cause: Cause) -> Option<Place> {
+        let permit = self.inner.permits.try_acquire().ok()?;
+        self.takes(self.stage(), cause).then(|| self.taken(permit))
+    }
+
+    fn taken(&self, permit: SemaphorePermit<'_>) -> Place {
+        permit.forget();
+        self.inner.requests_out.fetch_add(1, Ordering::Relaxed);
+        Place(self.clone())
     }
 
     /// Whether a request may be begun. While this node leaves, what it still answers may ask.
@@ -291,12 +347,10 @@ impl Session {
             );
             if moves {
                 *stage = next;
+                self.inner.stage_now.store(next as u8, Ordering::Relaxed);
             }
             moves
         });
-        if next != Stage::Open {
-            self.inner.draining.store(true, Ordering::Relaxed);
-        }
         if next == Stage::Closed {
             self.inner.permits.close();
         }

@@ -5,16 +5,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use bothways_protocol::{
-    Bye, CloseCode, Code, Control, Failure, Farewell, GoingAway, Outgoing, Reply, ResetCode,
-};
+use bothways_protocol::{Bye, CloseCode, Control, Farewell, GoingAway, Outgoing};
 use futures_util::FutureExt;
 use quinn::{Connection, ConnectionError, RecvStream, SendStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
-use tokio::task::{JoinError, JoinSet, yield_now};
+use tokio::sync::{mpsc, watch};
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
+use super::answer::{Dispatch, StreamAnswer, begin, going_away};
 use super::greet::Greeted;
+use super::lane::Lane;
 use super::{Session, Stage, Table};
 use crate::config::Limits;
 use crate::transport::{MessageReader, MessageWriter, ReadError};
@@ -26,28 +26,6 @@ const BYE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Streams that are begun before anything else of the session is looked at.
 const STREAMS_A_TURN: usize = 64;
 
-/// One request stream of a peer.
-#[derive(Debug)]
-pub(crate) struct Arrival {
-    pub(crate) session: Session,
-    pub(crate) writer: MessageWriter,
-    pub(crate) reader: MessageReader,
-    /// The request's place among those in flight: whoever still works on it may keep it.
-    pub(crate) place: Option<OwnedSemaphorePermit>,
-}
-
-/// Who answers what a session hands on.
-pub(crate) trait Dispatch: Send + Sync + 'static {
-    /// Whether requests are answered at all.
-    fn answers(&self) -> bool;
-
-    /// The largest message that any method takes, in bytes.
-    fn message_bytes(&self) -> usize;
-
-    /// Reads the request, answers it, ends the stream.
-    fn answer(self: Arc<Self>, arrival: Arrival) -> impl Future<Output = ()> + Send;
-}
-
 /// Lists a session, runs it to its end, and takes it off the list.
 pub(crate) async fn serve<D: Dispatch>(
     greeted: Greeted,
@@ -56,7 +34,8 @@ pub(crate) async fn serve<D: Dispatch>(
     limits: &Limits,
 ) -> String {
     let Greeted { connection, facts, assembly, writer, reader } = greeted;
-    let (session, to_write) = Session::new(connection, facts, assembly);
+    let answering_max = limits.requests_in_flight;
+    let (session, to_write) = Session::new(connection, facts, assembly, answering_max);
     if table.enter(&session).is_err() {
         tracing::warn!(peer = %session.peer(), "too many connections");
         session.close(CloseCode::TooManyConnections, "too many connections");
@@ -72,10 +51,12 @@ pub(crate) async fn serve<D: Dispatch>(
         stage: session.inner.stage.subscribe(),
         session: session.clone(),
         dispatch: dispatch.clone(),
-        places: Arc::new(Semaphore::new(limits.requests_in_flight)),
+        message_send: limits.message_send,
+        answer_bytes: limits.message_bytes,
         drain: limits.deadline_max,
         reader,
         requests: JoinSet::new(),
+        lane: JoinSet::new(),
         last_begun: None,
         away: None,
         heard_away: None,
@@ -122,15 +103,19 @@ async fn write_control(mut writer: MessageWriter, mut to_write: mpsc::Receiver<B
 struct Serving<D> {
     session: Session,
     dispatch: Arc<D>,
-    /// How many requests the peer may have in flight.
-    places: Arc<Semaphore>,
+    /// The time that a message may take, to come and to go.
+    message_send: Duration,
+    /// The largest answer that any request of ours may have, in bytes.
+    answer_bytes: usize,
     /// How long a drain may take: as long as any request may.
     drain: Duration,
     reader: MessageReader,
     stage: watch::Receiver<Stage>,
-    /// Requests of the peer that are being answered.
+    /// Requests of the peer that are being answered, and its lane.
     requests: JoinSet<()>,
-    /// The index of the newest request that was begun.
+    /// The lane on which this node asks.
+    lane: JoinSet<()>,
+    /// The index of the newest request stream that was begun.
     last_begun: Option<u64>,
     /// Why and when we said that we are going away.
     away: Option<(Farewell, Instant)>,
@@ -161,6 +146,7 @@ impl<D: Dispatch> Serving<D> {
             if let Next::End(why) = self.say_what_is_due(table) {
                 return why;
             }
+            self.open_lane(&connection);
             let over = self.time_is_over();
             let next = tokio::select! {
                 biased;
@@ -199,9 +185,12 @@ impl<D: Dispatch> Serving<D> {
         if let Some(why) = leaving {
             if self.away.is_none() {
                 self.away = Some((why, Instant::now()));
+                self.session.inner.away.store(true, Ordering::Relaxed);
                 self.say(Control::GoingAway(GoingAway { last: self.last_begun, why }));
             }
-            let idle = asking == 0 && self.requests.is_empty();
+            let served = self.session.inner.lanes_served.load(Ordering::Relaxed);
+            let answered = self.requests.len() <= served && self.session.answering() == 0;
+            let idle = asking == 0 && answered;
             if idle && !self.dispatch.answers() {
                 // Nothing is answered here, so nothing of an answer can be under way.
                 return self.end(CloseCode::Bye, "bye");
@@ -294,18 +283,40 @@ impl<D: Dispatch> Serving<D> {
             Err(error) => return self.lost(&error),
         };
         let writer = MessageWriter::new(send);
-        let max_bytes = self.dispatch.message_bytes();
-        let reader = MessageReader::new(recv, max_bytes, &self.session.inner.assembly);
+        let index = writer.index();
+        let stream = StreamAnswer {
+            dispatch: self.dispatch.clone(),
+            session: self.session.clone(),
+            writer,
+            reader: self.reader_of(recv, self.dispatch.message_bytes()),
+            message_send: self.message_send,
+        };
         if self.away.is_some() {
-            let failure = Failure::new(Code::Unavailable, "the node is going away");
-            self.requests.spawn(refuse(writer, reader, failure.reason("going_away")));
+            begin(&mut self.requests, stream.refuse(going_away()));
         } else {
-            self.last_begun = self.last_begun.max(Some(writer.index()));
-            let (session, dispatch) = (self.session.clone(), self.dispatch.clone());
-            let answering = answer(dispatch, session, (writer, reader), self.places.clone());
-            self.requests.spawn(Box::pin(answering));
+            self.last_begun = self.last_begun.max(Some(index));
+            begin(&mut self.requests, stream.run());
         }
         Next::Go
+    }
+
+    /// Opens the lane on which this node asks, where it wants one and has none.
+    fn open_lane(&mut self, connection: &Connection) {
+        let inner = &self.session.inner;
+        if inner.lane.get().is_some() || !self.session.wants_a_lane() {
+            return;
+        }
+        // Where the peer allows no stream at the moment, there will be another.
+        let Some(Ok((send, recv))) = connection.open_bi().now_or_never() else { return };
+        let lane = Arc::new(Lane::new(inner.permits_max as usize));
+        let (writer, reader) = (MessageWriter::new(send), self.reader_of(recv, self.answer_bytes));
+        self.lane.spawn(lane.clone().run(writer, reader));
+        // It was empty above, and only this task fills it.
+        let _ = inner.lane.set(lane);
+    }
+
+    fn reader_of(&self, stream: RecvStream, max_bytes: usize) -> MessageReader {
+        MessageReader::new(stream, max_bytes, &self.session.inner.assembly)
     }
 
     fn broken(&self, problem: &str) -> Next {
@@ -329,36 +340,6 @@ async fn reached(time: Option<Instant>) {
     match time {
         Some(time) => sleep_until(time).await,
         None => pending().await,
-    }
-}
-
-/// Answers a request if there is a place for it among those in flight.
-async fn answer<D: Dispatch>(
-    dispatch: Arc<D>,
-    session: Session,
-    (writer, reader): (MessageWriter, MessageReader),
-    places: Arc<Semaphore>,
-) {
-    let mut place = places.clone().try_acquire_owned();
-    if place.is_err() {
-        // A peer may give up one request and begin the next in the same datagram: what was given
-        // up has been woken, and gives its place back before this is polled again.
-        yield_now().await;
-        place = places.try_acquire_owned();
-    }
-    let Ok(place) = place else {
-        let failure = Failure::new(Code::ResourceExhausted, "too many requests in flight");
-        return refuse(writer, reader, failure.reason("in_flight")).await;
-    };
-    session.inner.requests_in.fetch_add(1, Ordering::Relaxed);
-    dispatch.answer(Arrival { session, writer, reader, place: Some(place) }).await;
-}
-
-/// Answers a request that is not even read.
-async fn refuse(mut writer: MessageWriter, mut reader: MessageReader, failure: Failure) {
-    reader.stop(ResetCode::Answered);
-    if writer.send(Reply::Error(failure).encode()).await.is_ok() {
-        writer.finish();
     }
 }
 

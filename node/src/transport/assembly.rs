@@ -67,6 +67,9 @@ impl Assembly {
 impl Share {
     /// Holds so many bytes from now on, more or fewer than before.
     pub(crate) fn hold(&mut self, bytes: usize) -> Result<(), Crowded> {
+        if bytes == self.bytes {
+            return Ok(());
+        }
         if let Some(more) = bytes.checked_sub(self.bytes) {
             self.of.mine.take(more)?;
             self.of.all.take(more).inspect_err(|_| self.of.mine.give(more))?;
@@ -82,8 +85,8 @@ impl Share {
 
 impl Drop for Share {
     fn drop(&mut self) {
-        self.of.mine.give(self.bytes);
-        self.of.all.give(self.bytes);
+        // None held, none given: that cannot fail.
+        let _ = self.hold(0);
     }
 }
 

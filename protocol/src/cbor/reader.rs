@@ -1,6 +1,5 @@
 //! Reads CBOR out of a slice without copying, and holds it to the bounds while it does.
 
-use ciborium_ll::{Decoder, Error, Header};
 use thiserror::Error;
 
 use super::{ARRAY_MAX_ITEMS, DEPTH_MAX, MAP_MAX_PAIRS};
@@ -46,6 +45,9 @@ pub enum MalformedError {
         at: usize,
     },
 }
+
+/// What ends an item of indefinite length (RFC 8949 §3.2.1).
+const BREAK: u8 = 0xff;
 
 /// A position in a slice of CBOR.
 #[derive(Debug, Clone)]
@@ -110,7 +112,7 @@ impl<'a> Reader<'a> {
     pub(crate) fn uint(&mut self) -> Result<u64, MalformedError> {
         let at = self.at;
         match self.header()? {
-            Header::Positive(value) => Ok(value),
+            Header::Unsigned(value) => Ok(value),
             _ => Err(MalformedError::Expected { expected: "an unsigned integer", at }),
         }
     }
@@ -130,59 +132,52 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Walks over one item without recursion: `open` holds, for each container around the
-    /// position, what it still needs.
+    /// Walks over one item. It calls itself for what stands inside, and no deeper than items may be
+    /// nested.
     fn skip(&mut self) -> Result<(), MalformedError> {
-        let room = DEPTH_MAX - self.depth;
-        let mut open = [Need::Items(0); DEPTH_MAX];
-        let mut depth = 0;
-        loop {
-            let at = self.at;
-            match self.header()? {
-                Header::Break if depth > 0 && open[depth - 1].ends_at_break() => depth -= 1,
-                Header::Break => return Err(MalformedError::Syntax { at }),
-                header => match self.need(header)? {
-                    Some(_) if depth == room => return Err(MalformedError::TooDeep),
-                    Some(Need::Items(0)) | None => {}
-                    Some(need) => {
-                        open[depth] = need;
-                        depth += 1;
-                        continue;
-                    }
-                },
+        let at = self.at;
+        let inside = match self.header()? {
+            Header::Unsigned(_) | Header::Other => return Ok(()),
+            Header::Bytes(Some(length)) => return self.take(length).map(drop),
+            Header::Text(Some(length)) => return self.utf8(length).map(drop),
+            Header::Break => return Err(MalformedError::Syntax { at }),
+            header @ (Header::Bytes(None) | Header::Text(None)) => return self.chunks(header),
+            inside => inside,
+        };
+        self.enter()?;
+        match inside {
+            Header::Array(Some(items)) if items <= ARRAY_MAX_ITEMS => self.skip_all(items)?,
+            Header::Map(Some(pairs)) if pairs <= MAP_MAX_PAIRS => self.skip_all(2 * pairs)?,
+            Header::Tag => self.skip()?,
+            Header::Array(None) => _ = self.skip_to_break(ARRAY_MAX_ITEMS)?,
+            Header::Map(None) => {
+                let items = self.skip_to_break(2 * MAP_MAX_PAIRS)?;
+                if items % 2 == 1 {
+                    return Err(MalformedError::Syntax { at: self.at - 1 });
+                }
             }
-            // An item is complete, and with it each container of which it was the last.
-            while depth > 0 && open[depth - 1].count_one()? {
-                depth -= 1;
-            }
-            if depth == 0 {
-                return Ok(());
-            }
+            _ => return Err(MalformedError::TooMany),
         }
+        self.leave();
+        Ok(())
     }
 
-    /// What a container needs behind its head; `None` for what is none. Strings are passed over.
-    fn need(&mut self, header: Header) -> Result<Option<Need>, MalformedError> {
-        let need = match header {
-            Header::Bytes(Some(length)) => return self.take(length).map(|_| None),
-            Header::Text(Some(length)) => return self.utf8(length).map(|_| None),
-            Header::Bytes(None) | Header::Text(None) => return self.chunks(header).map(|()| None),
-            Header::Array(Some(items)) if items > ARRAY_MAX_ITEMS => {
+    fn skip_all(&mut self, items: usize) -> Result<(), MalformedError> {
+        (0..items).try_for_each(|_| self.skip())
+    }
+
+    /// Walks to the end of an array or map of indefinite length, and gives the number of its items.
+    fn skip_to_break(&mut self, max: usize) -> Result<usize, MalformedError> {
+        let mut items = 0;
+        while self.bytes.get(self.at) != Some(&BREAK) {
+            if items == max {
                 return Err(MalformedError::TooMany);
             }
-            Header::Map(Some(pairs)) if pairs > MAP_MAX_PAIRS => {
-                return Err(MalformedError::TooMany);
-            }
-            Header::Array(Some(items)) => Need::Items(items),
-            Header::Map(Some(pairs)) => Need::Items(2 * pairs),
-            Header::Array(None) => {
-                Need::UntilBreak { items: 0, max: ARRAY_MAX_ITEMS, pairs: false }
-            }
-            Header::Map(None) => Need::UntilBreak { items: 0, max: 2 * MAP_MAX_PAIRS, pairs: true },
-            Header::Tag(_) => Need::Items(1),
-            _ => return Ok(None),
-        };
-        Ok(Some(need))
+            self.skip()?;
+            items += 1;
+        }
+        self.at += 1;
+        Ok(items)
     }
 
     /// The chunks of a string of indefinite length: strings of definite length and the same type
@@ -207,18 +202,48 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
+    /// Reads the head of an item (RFC 8949 §3): its major type, and the argument behind it.
+    #[inline]
     fn header(&mut self) -> Result<Header, MalformedError> {
-        let mut decoder = Decoder::from(&self.bytes[self.at..]);
-        let header = decoder.pull().map_err(|error| match error {
-            Error::Io(_) => MalformedError::Truncated,
-            Error::Syntax(offset) => MalformedError::Syntax { at: self.at + offset },
-        })?;
-        let length = decoder.offset();
-        if matches!(header, Header::Simple(0..32)) && length > 1 {
-            return Err(MalformedError::Syntax { at: self.at }); // RFC 8949 §3.3
-        }
-        self.at += length;
-        Ok(header)
+        let at = self.at;
+        let syntax = || MalformedError::Syntax { at };
+        let &first = self.bytes.get(at).ok_or(MalformedError::Truncated)?;
+        let argument = match first & 0x1f {
+            small @ 0..=23 => {
+                self.at += 1;
+                Some(u64::from(small))
+            }
+            size @ 24..=27 => Some(self.argument(1 << (size - 24))?),
+            31 => {
+                self.at += 1;
+                None
+            }
+            _ => return Err(syntax()),
+        };
+        // A length that memory could not hold is longer than what is there.
+        let length = argument.map(|argument| usize::try_from(argument).unwrap_or(usize::MAX));
+        Ok(match (first >> 5, argument) {
+            (0, Some(value)) => Header::Unsigned(value),
+            (1, Some(_)) => Header::Other,
+            (2, _) => Header::Bytes(length),
+            (3, _) => Header::Text(length),
+            (4, _) => Header::Array(length),
+            (5, _) => Header::Map(length),
+            (6, Some(_)) => Header::Tag,
+            // A simple value below 32 has one byte only (RFC 8949 §3.3).
+            (7, Some(0..32)) if first == 0xf8 => return Err(syntax()),
+            (7, Some(_)) => Header::Other,
+            (7, None) => Header::Break,
+            _ => return Err(syntax()),
+        })
+    }
+
+    /// The argument behind a head's first byte, in so many bytes.
+    fn argument(&mut self, width: usize) -> Result<u64, MalformedError> {
+        let digits = self.bytes.get(self.at + 1..self.at + 1 + width);
+        let digits = digits.ok_or(MalformedError::Truncated)?;
+        self.at += 1 + width;
+        Ok(digits.iter().fold(0, |argument, digit| argument << 8 | u64::from(*digit)))
     }
 
     fn take(&mut self, length: usize) -> Result<&'a [u8], MalformedError> {
@@ -234,32 +259,18 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// What a container still needs before it is complete.
+/// The head of an item: lengths in bytes, items or pairs; `None` where they are indefinite.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Need {
-    Items(usize),
-    UntilBreak { items: usize, max: usize, pairs: bool },
-}
-
-impl Need {
-    /// Counts one item in; true when the container is complete with it.
-    fn count_one(&mut self) -> Result<bool, MalformedError> {
-        match self {
-            Self::Items(left) => {
-                *left -= 1;
-                Ok(*left == 0)
-            }
-            Self::UntilBreak { items, max, .. } if *items == *max => Err(MalformedError::TooMany),
-            Self::UntilBreak { items, .. } => {
-                *items += 1;
-                Ok(false)
-            }
-        }
-    }
-
-    fn ends_at_break(self) -> bool {
-        matches!(self, Self::UntilBreak { items, pairs, .. } if !pairs || items % 2 == 0)
-    }
+enum Header {
+    Unsigned(u64),
+    Bytes(Option<usize>),
+    Text(Option<usize>),
+    Array(Option<usize>),
+    Map(Option<usize>),
+    Tag,
+    Break,
+    /// A negative integer, a simple value or a float: its head is all of it.
+    Other,
 }
 
 #[cfg(test)]

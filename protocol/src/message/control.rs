@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::fields::{Slot, Take, each, list, open, parsed, text, uint, uint32, unexpected, word};
 use super::{MessageError, Outgoing};
-use crate::cbor::{Reader, Writer};
+use crate::cbor::{Reader, Writer, message};
 use crate::{NodeName, Role};
 
 /// The most features that a greeting may name, each of at most 64 bytes.
@@ -121,23 +121,24 @@ impl Control {
 
 impl Outgoing for Control {
     fn encode(&self) -> Bytes {
-        let mut writer = Writer::with_capacity(192);
-        writer.map(1);
-        match self {
-            Self::Hello(greeting) => put_greeting(writer.text("hello"), greeting),
-            Self::Welcome(greeting) => put_greeting(writer.text("welcome"), greeting),
-            Self::MethodsChanged => _ = writer.text("methods_changed").map(0),
-            Self::GoingAway(GoingAway { last, why }) => {
-                writer.text("going_away").map(1 + usize::from(last.is_some()));
-                if let Some(last) = last {
-                    writer.text("last").uint(*last);
-                }
-                writer.text("why").text(why.as_str());
+        message(192, |writer| put(writer.map(1), self))
+    }
+}
+
+fn put(writer: &mut Writer<'_>, control: &Control) {
+    match control {
+        Control::Hello(greeting) => put_greeting(writer.text("hello"), greeting),
+        Control::Welcome(greeting) => put_greeting(writer.text("welcome"), greeting),
+        Control::MethodsChanged => _ = writer.text("methods_changed").map(0),
+        Control::GoingAway(GoingAway { last, why }) => {
+            writer.text("going_away").map(1 + usize::from(last.is_some()));
+            if let Some(last) = last {
+                writer.text("last").uint(*last);
             }
-            Self::Bye(Bye { why }) => _ = writer.text("bye").map(1).text("why").text(why.as_str()),
-            Self::Unknown => _ = writer.text("unknown").map(0),
+            writer.text("why").text(why.as_str());
         }
-        writer.seal()
+        Control::Bye(Bye { why }) => _ = writer.text("bye").map(1).text("why").text(why.as_str()),
+        Control::Unknown => _ = writer.text("unknown").map(0),
     }
 }
 
@@ -165,7 +166,7 @@ impl fmt::Display for Farewell {
     }
 }
 
-fn put_greeting(writer: &mut Writer, greeting: &Greeting) {
+fn put_greeting(writer: &mut Writer<'_>, greeting: &Greeting) {
     writer.map(7);
     writer.text("version").uint(greeting.version.into());
     writer.text("name").text(greeting.name.as_str());

@@ -6,6 +6,7 @@
 
 mod control;
 mod fields;
+mod lane;
 mod request;
 mod response;
 
@@ -13,7 +14,8 @@ use bytes::Bytes;
 use thiserror::Error;
 
 pub use control::{Bye, Control, Farewell, GoingAway, Greeting, PeerLimits};
-pub use request::Request;
+pub use lane::{LaneAnswer, LaneAsk, LaneEnd, LaneError, LaneId};
+pub use request::{Opening, Request};
 pub use response::{Event, Reply};
 
 use crate::MalformedError;

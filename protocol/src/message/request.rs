@@ -8,7 +8,7 @@ use super::fields::{
     Slot, Take, byte_string, each, list, open, parsed, sized, uint, uint32, unexpected, wrong,
 };
 use super::{MessageError, Outgoing};
-use crate::cbor::{Reader, Writer};
+use crate::cbor::{Reader, Writer, message};
 use crate::{Encoded, IdempotencyKey, MethodName, NodeName, Trace};
 
 /// The most nodes that a request may have passed through.
@@ -35,79 +35,159 @@ pub struct Request {
     pub via: Vec<NodeName>,
 }
 
+/// The first message on a stream that the asking node opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Opening {
+    /// One request, which has the stream to itself.
+    Request(Request),
+    /// A lane: what follows are [`LaneAsk`](super::LaneAsk)s.
+    Lane,
+}
+
 impl Request {
     /// Decodes a message; params stay as they came.
     ///
     /// # Errors
     /// What is no request of the grammar.
     pub fn decode(message: &Bytes) -> Result<Self, MessageError> {
-        let (kind, mut reader) = open(message, "request")?;
-        if kind != "request" {
-            return Err(unexpected(kind, "request"));
+        match Opening::decode(message)? {
+            Opening::Request(request) => Ok(request),
+            Opening::Lane => Err(unexpected("lane", "request")),
         }
-        let request = request(message, &mut reader)?;
+    }
+}
+
+impl Opening {
+    /// Decodes a message; a request's params stay as they came.
+    ///
+    /// # Errors
+    /// What is no request and no lane of the grammar.
+    pub fn decode(message: &Bytes) -> Result<Self, MessageError> {
+        let (kind, mut reader) = open(message, "request")?;
+        let opening = match kind {
+            "request" => Self::Request(request(message, &mut reader)?),
+            "lane" => {
+                each("lane", &mut reader, |_, _| Ok(Take::Unknown))?;
+                Self::Lane
+            }
+            _ => return Err(unexpected(kind, "request")),
+        };
         reader.finish()?;
-        Ok(request)
+        Ok(opening)
+    }
+}
+
+impl Outgoing for Opening {
+    fn encode(&self) -> Bytes {
+        match self {
+            Self::Request(request) => request.encode(),
+            Self::Lane => message(16, |writer| _ = writer.map(1).text("lane").map(0)),
+        }
     }
 }
 
 impl Outgoing for Request {
     fn encode(&self) -> Bytes {
-        let Self { method, params, deadline, key, trace, attempt, to, via } = self;
-        let mut writer = Writer::with_capacity(128 + params.bytes().len());
-        let optional = [key.is_some(), *attempt != 1, to.is_some(), !via.is_empty()];
-        let pairs = 4 + optional.into_iter().filter(|there| *there).count();
-        writer.map(1).text("request").map(pairs);
-        writer.text("method").text(method.as_str());
-        writer.text("deadline_ms").millis(*deadline);
-        writer.text("trace").byte_string(&trace.to_bytes());
-        if let Some(key) = key {
-            writer.text("key").byte_string(&key.0);
+        let Self { method, params, deadline, trace, .. } = self;
+        message(128 + params.bytes().len(), |writer| {
+            writer.map(1).text("request").map(4 + options(self));
+            writer.text("method").text(method.as_str());
+            writer.text("deadline_ms").millis(*deadline);
+            writer.text("trace").byte_string(&trace.to_bytes());
+            put_options(writer, self);
+            writer.text("params").raw(params.bytes());
+        })
+    }
+}
+
+/// How many of the fields a request has that most do without.
+pub(super) fn options(request: &Request) -> usize {
+    let Request { key, attempt, to, via, .. } = request;
+    let optional = [key.is_some(), *attempt != 1, to.is_some(), !via.is_empty()];
+    optional.into_iter().filter(|there| *there).count()
+}
+
+/// Writes those fields as pairs.
+pub(super) fn put_options(writer: &mut Writer<'_>, request: &Request) {
+    let Request { key, attempt, to, via, .. } = request;
+    if let Some(key) = key {
+        writer.text("key").byte_string(&key.0);
+    }
+    if *attempt != 1 {
+        writer.text("attempt").uint((*attempt).into());
+    }
+    if let Some(to) = to {
+        writer.text("to").text(to.as_str());
+    }
+    if !via.is_empty() {
+        writer.text("via").array(via.len());
+        for node in via {
+            writer.text(node.as_str());
         }
-        if *attempt != 1 {
-            writer.text("attempt").uint((*attempt).into());
-        }
-        if let Some(to) = to {
-            writer.text("to").text(to.as_str());
-        }
-        if !via.is_empty() {
-            writer.text("via").array(via.len());
-            for node in via {
-                writer.text(node.as_str());
+    }
+}
+
+/// Those fields while they are being read.
+#[derive(Debug, Default)]
+pub(super) struct Options {
+    key: Option<IdempotencyKey>,
+    attempt: Option<u32>,
+    to: Option<NodeName>,
+    via: Option<Vec<NodeName>>,
+}
+
+impl Options {
+    /// Reads the value of one of these fields; another name is unknown.
+    pub(super) fn read(
+        &mut self,
+        name: &str,
+        reader: &mut Reader<'_>,
+    ) -> Result<Take, MessageError> {
+        match name {
+            "key" => self.key.fill("key", IdempotencyKey(sized("key", reader)?)),
+            "attempt" => self.attempt.fill("attempt", uint32("attempt", reader)?),
+            "to" => self.to.fill("to", parsed("to", reader)?),
+            "via" => {
+                self.via.fill("via", list("via", VIA_MAX, reader, |item| parsed("via", item))?)
             }
+            _ => Ok(Take::Unknown),
         }
-        writer.text("params").raw(params.bytes());
-        writer.seal()
+    }
+
+    /// The request that these fields and the others make.
+    pub(super) fn request(
+        self,
+        method: MethodName,
+        params: Encoded,
+        deadline_ms: u64,
+        trace: Trace,
+    ) -> Request {
+        let Self { key, attempt, to, via } = self;
+        let (deadline, attempt) = (Duration::from_millis(deadline_ms), attempt.unwrap_or(1));
+        let via = via.unwrap_or_default();
+        Request { method, params, deadline, key, trace, attempt, to, via }
     }
 }
 
 fn request(message: &Bytes, reader: &mut Reader<'_>) -> Result<Request, MessageError> {
     let (mut method, mut params, mut deadline_ms, mut trace) = (None, None, None, None);
-    let (mut key, mut attempt, mut to, mut via) = (None, None, None, None);
+    let mut options = Options::default();
     each("request", reader, |name, reader| match name {
         "method" => method.fill("method", parsed("method", reader)?),
         "params" => params.fill("params", Encoded::walked(message.slice_ref(reader.item()?))),
         "deadline_ms" => deadline_ms.fill("deadline_ms", uint("deadline_ms", reader)?),
         "trace" => trace.fill("trace", trace_of(reader)?),
-        "key" => key.fill("key", IdempotencyKey(sized("key", reader)?)),
-        "attempt" => attempt.fill("attempt", uint32("attempt", reader)?),
-        "to" => to.fill("to", parsed("to", reader)?),
-        "via" => via.fill("via", list("via", VIA_MAX, reader, |item| parsed("via", item))?),
-        _ => Ok(Take::Unknown),
+        name => options.read(name, reader),
     })?;
-    Ok(Request {
-        method: method.need("method")?,
-        params: params.need("params")?,
-        deadline: Duration::from_millis(deadline_ms.need("deadline_ms")?),
-        key,
-        trace: trace.need("trace")?,
-        attempt: attempt.unwrap_or(1),
-        to,
-        via: via.unwrap_or_default(),
-    })
+    Ok(options.request(
+        method.need("method")?,
+        params.need("params")?,
+        deadline_ms.need("deadline_ms")?,
+        trace.need("trace")?,
+    ))
 }
 
-fn trace_of(reader: &mut Reader<'_>) -> Result<Trace, MessageError> {
+pub(super) fn trace_of(reader: &mut Reader<'_>) -> Result<Trace, MessageError> {
     let problem = || "25 bytes: trace id (16), span id (8), flags (1), no id zero".to_owned();
     let trace = Trace::from_bytes(byte_string("trace", reader)?);
     trace.ok_or_else(|| wrong("trace", problem()))

@@ -9,7 +9,7 @@ use ciborium::Value;
 
 use super::fields::{Slot, Take, byte_string, each, open, text, uint, unexpected, word, wrong};
 use super::{MessageError, Outgoing};
-use crate::cbor::{Reader, Writer};
+use crate::cbor::{Reader, Writer, message};
 use crate::text::shown;
 use crate::{Code, Encoded, Failure, ParamsError, Retry};
 
@@ -68,29 +68,25 @@ impl Reply {
 impl Outgoing for Reply {
     fn encode(&self) -> Bytes {
         match self {
-            Self::Result(result) => {
-                let mut writer = Writer::with_capacity(32 + result.bytes().len());
+            Self::Result(result) => message(32 + result.bytes().len(), |writer| {
                 writer.map(1).text("response").map(1).text("result").raw(result.bytes());
-                writer.seal()
-            }
-            Self::Error(failure) => {
-                let mut writer = Writer::with_capacity(256);
+            }),
+            Self::Error(failure) => message(256, |writer| {
                 put_failure(writer.map(1).text("response").map(1).text("error"), failure);
-                writer.seal()
-            }
+            }),
             Self::Event(Event { cursor, topic, body }) => {
-                let mut writer = Writer::with_capacity(128 + body.bytes().len());
-                writer.map(1).text("event").map(3);
-                writer.text("cursor").byte_string(cursor);
-                writer.text("topic").text(topic);
-                writer.text("body").raw(body.bytes());
-                writer.seal()
+                message(128 + body.bytes().len(), |writer| {
+                    writer.map(1).text("event").map(3);
+                    writer.text("cursor").byte_string(cursor);
+                    writer.text("topic").text(topic);
+                    writer.text("body").raw(body.bytes());
+                })
             }
         }
     }
 }
 
-fn put_failure(writer: &mut Writer, failure: &Failure) {
+pub(super) fn put_failure(writer: &mut Writer<'_>, failure: &Failure) {
     let Failure { code, message, details, retry, retry_after } = failure;
     let details = (!details.is_empty()).then(|| encoded_details(details)).flatten();
     writer.map(3 + usize::from(details.is_some()) + usize::from(retry_after.is_some()));
@@ -129,7 +125,7 @@ fn response(message: &Bytes, reader: &mut Reader<'_>) -> Result<Reply, MessageEr
     }
 }
 
-fn failure(message: &Bytes, reader: &mut Reader<'_>) -> Result<Failure, MessageError> {
+pub(super) fn failure(message: &Bytes, reader: &mut Reader<'_>) -> Result<Failure, MessageError> {
     let (mut code, mut sentence, mut details) = (None, None, None);
     let (mut retry, mut retry_after_ms) = (None, None);
     each("error", reader, |key, reader| match key {

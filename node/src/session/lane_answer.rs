@@ -1,0 +1,259 @@
+//! The answering end of a lane: requests as they come, answers as they are ready.
+
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use bothways_protocol::{
+    CloseCode, Failure, LaneAnswer, LaneAsk, LaneEnd, LaneId, Request, ResetCode,
+};
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::answer::{Answered, Asked, Begun, Dispatch, Entry, StreamAnswer, going_away, too_many};
+use super::{AnsweringPlace, Session};
+use crate::transport::{Came, MessageReader, Outbox, ReadError};
+
+/// Answers on a stream that turned out to be a lane, until it ends.
+pub(super) async fn serve_lane<D: Dispatch>(stream: StreamAnswer<D>) {
+    let StreamAnswer { dispatch, session, mut writer, mut reader, message_send } = stream;
+    let Some(_served) = Served::one_of(&session) else {
+        return session.close(CloseCode::ProtocolError, "a second lane at a time");
+    };
+    let end = Arc::new(End { outbox: Outbox::default(), given_up: Mutex::default() });
+    let mut lane = LaneServing { dispatch, session, end: end.clone(), tasks: JoinSet::new() };
+    let ended = tokio::select! {
+        biased;
+        ended = lane.hear_all(&mut reader, message_send) => ended,
+        _ = end.outbox.send_all(&mut writer) => return,
+    };
+    match ended {
+        Ok(()) => {
+            // Who asks nothing more still gets its answers.
+            let finishing = async { while lane.tasks.join_next().await.is_some() {} };
+            tokio::select! {
+                biased;
+                () = finishing => {}
+                _ = end.outbox.send_all(&mut writer) => return,
+            }
+            if end.outbox.send_rest(&mut writer).await.is_ok() {
+                writer.finish();
+            }
+        }
+        Err(Some(problem)) => {
+            tracing::warn!(peer = %lane.session.peer(), problem, "peer breaks the protocol");
+            lane.session.close(CloseCode::ProtocolError, &problem);
+        }
+        Err(None) => writer.reset(ResetCode::Cancelled),
+    }
+}
+
+/// One lane that is served; a peer has one at a time.
+struct Served(Session);
+
+impl Served {
+    fn one_of(session: &Session) -> Option<Self> {
+        let served = &session.inner.lanes_served;
+        served.compare_exchange(0, 1, Ordering::Relaxed, Ordering::Relaxed).ok()?;
+        Some(Self(session.clone()))
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.0.inner.lanes_served.store(0, Ordering::Relaxed);
+    }
+}
+
+/// What those who answer on a lane share.
+#[derive(Debug)]
+struct End {
+    outbox: Outbox,
+    /// How requests that are at work learn that nobody waits any more.
+    given_up: Mutex<HashMap<LaneId, CancellationToken>>,
+}
+
+struct LaneServing<D> {
+    dispatch: Arc<D>,
+    session: Session,
+    end: Arc<End>,
+    /// The requests that could not be answered at once.
+    tasks: JoinSet<()>,
+}
+
+impl<D: Dispatch> LaneServing<D> {
+    /// Takes requests in until the stream ends; an error says how the peer broke the protocol, if it
+    /// did.
+    async fn hear_all(
+        &mut self,
+        reader: &mut MessageReader,
+        message_send: Duration,
+    ) -> Result<(), Option<String>> {
+        loop {
+            let began = Instant::now();
+            while let Some(message) = reader.buffered().map_err(|error| Some(error.to_string()))? {
+                self.hear(&message, began)?;
+            }
+            while self.tasks.try_join_next().is_some() {}
+            self.end.outbox.room().await;
+            let came = tokio::select! {
+                biased;
+                came = more(reader, message_send) => came,
+                Some(_) = self.tasks.join_next() => continue,
+            };
+            match came {
+                Ok(Came::Bytes) => {}
+                Ok(Came::End) => return Ok(()),
+                Err(ReadError::Lost(_) | ReadError::Reset(_)) => return Err(None),
+                Err(error) => return Err(Some(error.to_string())),
+            }
+        }
+    }
+
+    fn hear(&mut self, message: &Bytes, began: Instant) -> Result<(), Option<String>> {
+        match LaneAsk::decode(message) {
+            Ok(Some(LaneAsk::Request(id, request))) => {
+                self.take_in(id, Message { request, began, bytes: message.len() });
+            }
+            Ok(Some(LaneAsk::GiveUp(id, _))) => self.end.give_up(id),
+            Ok(None) => {}
+            Err(error) => {
+                let failure = Failure::from(&error.error);
+                self.session.complain(&failure);
+                let id = error.id.ok_or_else(|| Some(error.to_string()))?;
+                self.end.refuse(id, failure);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<D: Dispatch> LaneServing<D> {
+    fn take_in(&mut self, id: LaneId, message: Message) {
+        if self.session.inner.away.load(Ordering::Relaxed) {
+            return self.end.refuse(id, going_away());
+        }
+        match self.session.answering_place() {
+            Some(place) => self.begin(id, message, place),
+            None => {
+                let (dispatch, session) = (self.dispatch.clone(), self.session.clone());
+                self.tasks.spawn(self.end.clone().begin_soon(id, message, dispatch, session));
+            }
+        }
+    }
+
+    fn begin(&mut self, id: LaneId, message: Message, place: AnsweringPlace) {
+        let asked = message.asked(self.session.clone(), place);
+        match self.dispatch.begin(asked) {
+            Begun::Answered(answered) => self.end.answer(id, answered),
+            Begun::AtWork(work) => _ = self.tasks.spawn(self.end.clone().wait_for(id, work)),
+        }
+    }
+}
+
+/// A request as it came, and how.
+struct Message {
+    request: Request,
+    began: Instant,
+    bytes: usize,
+}
+
+impl Message {
+    fn asked(self, session: Session, place: AnsweringPlace) -> Asked {
+        let Self { request, began, bytes } = self;
+        let (message_bytes, received_bytes) = (bytes, bytes as u64);
+        Asked { session, request, began, read: began, message_bytes, received_bytes, place }
+    }
+}
+
+/// Waits for more of a lane: as long as it takes for the next message to begin, and no longer than
+/// allowed for one to end.
+async fn more(reader: &mut MessageReader, message_send: Duration) -> Result<Came, ReadError> {
+    if reader.is_amid() { reader.more_within(message_send).await } else { reader.more().await }
+}
+
+impl End {
+    /// Begins a request that found no place among those in flight.
+    async fn begin_soon<D: Dispatch>(
+        self: Arc<Self>,
+        id: LaneId,
+        message: Message,
+        dispatch: Arc<D>,
+        session: Session,
+    ) {
+        let Some(place) = session.place_to_answer().await else {
+            return self.refuse(id, too_many());
+        };
+        match dispatch.begin(message.asked(session, place)) {
+            Begun::Answered(answered) => self.answer(id, answered),
+            Begun::AtWork(work) => self.wait_for(id, work).await,
+        }
+    }
+
+    /// Waits for an answer, or until the peer gives the request up.
+    async fn wait_for<E: Entry>(
+        self: Arc<Self>,
+        id: LaneId,
+        work: BoxFuture<'static, Answered<E>>,
+    ) {
+        tokio::select! {
+            biased;
+            answered = work => self.answer(id, answered),
+            () = self.until_given_up(id) => {
+                self.tell(id, LaneEnd::Reset(ResetCode::Cancelled));
+            }
+        }
+    }
+
+    fn answer<E: Entry>(&self, id: LaneId, answered: Answered<E>) {
+        let Answered { answer, mut entry } = answered;
+        let end = answer.map_or_else(LaneEnd::Error, LaneEnd::Result);
+        entry.note_sent(self.put(id, end) as u64);
+    }
+
+    fn refuse(&self, id: LaneId, failure: Failure) {
+        self.tell(id, LaneEnd::Error(failure));
+    }
+
+    fn tell(&self, id: LaneId, end: LaneEnd) {
+        self.put(id, end);
+    }
+
+    fn put(&self, id: LaneId, end: LaneEnd) -> usize {
+        let answer = LaneAnswer { id, end };
+        self.outbox.put(|buffer| answer.append_to(buffer))
+    }
+
+    /// Waits until the peer gives a request up: begun only where it is not answered at once.
+    async fn until_given_up(&self, id: LaneId) {
+        let token = CancellationToken::new();
+        self.lock().insert(id, token.clone());
+        let _listed = Listed { end: self, id };
+        token.cancelled().await;
+    }
+
+    fn give_up(&self, id: LaneId) {
+        if let Some(token) = self.lock().get(&id) {
+            token.cancel();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<LaneId, CancellationToken>> {
+        self.given_up.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A request that can be given up, until it is answered.
+struct Listed<'a> {
+    end: &'a End,
+    id: LaneId,
+}
+
+impl Drop for Listed<'_> {
+    fn drop(&mut self) {
+        self.end.lock().remove(&self.id);
+    }
+}
