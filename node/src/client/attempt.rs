@@ -1,21 +1,19 @@
 //! One attempt at a request: a message out, a message in, a record; on the session's lane, or on a
 //! stream of its own.
 
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use bothways_protocol::{
     Encoded, Failure, FrameError, LaneEnd, NodeName, Outgoing, Reply, ResetCode, body_bytes,
 };
+use tokio::time::timeout_at;
 
 use super::RequestError;
 use super::leg::Leg;
 use super::outbound::Outbound;
 use super::peer::Ask;
-use crate::clock::until;
 use crate::exchange::Outcome;
-use crate::session::{Facts, Flight, Landed, Place, RequestStream, Session, Unanswered};
+use crate::session::{Landed, Place, RequestStream, Session, Unanswered};
 use crate::transport::ReadError;
 
 /// What any answer may have, whatever its method declares: that of a failure, with its sentence and
@@ -29,48 +27,6 @@ pub(super) struct Attempt<'a> {
     leg: Leg<'a>,
 }
 
-/// An attempt that has begun on a lane.
-pub(super) struct LaneAttempt<'a> {
-    attempt: Attempt<'a>,
-    flight: Flight,
-    _place: Place,
-}
-
-impl<'a> LaneAttempt<'a> {
-    /// Begins an attempt, where it can begin at once and on a lane.
-    pub(super) fn begin(
-        outbound: &'a Outbound,
-        session: Session,
-        ask: &'a Ask,
-        now: Instant,
-    ) -> Option<Self> {
-        let Facts { role, limits, .. } = session.facts();
-        if !role.answers() || ask.request.params.bytes().len() > limits.message_bytes as usize {
-            return None;
-        }
-        let place = session.place_now(ask.cause())?;
-        let flight = session.lane(&ask.request, ask.deadline)?;
-        let attempt = Attempt::new(outbound, session, ask, now);
-        Some(Self::of(attempt, flight, place))
-    }
-
-    fn of(mut attempt: Attempt<'a>, flight: Flight, place: Place) -> Self {
-        attempt.leg.sent_bytes = flight.sent_bytes as u64;
-        Self { attempt, flight, _place: place }
-    }
-}
-
-impl Future for LaneAttempt<'_> {
-    type Output = Result<Encoded, RequestError>;
-
-    fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Self::Output> {
-        let landed = ready!(Pin::new(&mut self.flight).poll(task));
-        let answer = self.attempt.landed(landed);
-        self.attempt.leg.code = outcome(&answer);
-        Poll::Ready(answer)
-    }
-}
-
 impl<'a> Attempt<'a> {
     pub(super) fn new(
         outbound: &'a Outbound,
@@ -82,14 +38,25 @@ impl<'a> Attempt<'a> {
         Self { session, ask, leg }
     }
 
-    /// Sends the request and waits for its answer, on the lane where there is one for it.
+    /// Makes the attempt once it has a place among the requests in flight.
     pub(super) async fn run(mut self) -> Result<Encoded, RequestError> {
-        let answer = match self.place().await {
-            Ok(place) => match self.session.lane(&self.ask.request, self.ask.deadline) {
-                Some(flight) => return LaneAttempt::of(self, flight, place).await,
-                None => self.over_stream(place).await,
-            },
-            Err(error) => Err(error),
+        match self.place().await {
+            Ok(place) => self.with(place).await,
+            Err(error) => {
+                self.leg.code = Outcome::Failed(error.code());
+                Err(error)
+            }
+        }
+    }
+
+    /// Sends the request and waits for its answer, on the lane where there is one for it.
+    pub(super) async fn with(mut self, place: Place) -> Result<Encoded, RequestError> {
+        let answer = match self.session.lane(&self.ask.request, self.ask.deadline) {
+            Some(flight) => {
+                self.leg.sent_bytes = flight.sent_bytes as u64;
+                self.landed(flight.await)
+            }
+            None => self.over_stream(place).await,
         };
         self.leg.code = outcome(&answer);
         answer
@@ -97,12 +64,13 @@ impl<'a> Attempt<'a> {
 
     /// A place among the requests in flight.
     async fn place(&self) -> Result<Place, RequestError> {
-        let (max, bytes) = (self.max(), self.ask.request.params.bytes().len());
+        let bytes = self.ask.request.params.bytes().len();
         // Known without sending anything in most cases, so that the peer hears nothing of it.
-        if bytes > max {
+        if bytes > self.max() {
             return Err(self.too_large(bytes));
         }
-        let place = until(self.ask.deadline, self.session.place(self.ask.cause())).await;
+        let place = self.session.place(self.ask.cause());
+        let place = timeout_at(self.ask.deadline.into(), place).await;
         place.map_err(|_| self.late())?.map_err(|_| self.not_sent())
     }
 
@@ -132,7 +100,7 @@ impl<'a> Attempt<'a> {
     async fn over_stream(&mut self, place: Place) -> Result<Encoded, RequestError> {
         let (deadline, mut opened) = (self.ask.deadline, None);
         let exchange = self.on_stream(&mut opened, place);
-        match until(deadline, exchange).await {
+        match timeout_at(deadline.into(), exchange).await {
             Ok(answer) => answer,
             Err(_) => {
                 if let Some(stream) = &mut opened {

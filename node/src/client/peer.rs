@@ -9,10 +9,10 @@ use bothways_protocol::{
 use tokio::time::timeout_at;
 
 use super::RequestError;
-use super::attempt::{Attempt, LaneAttempt, outcome};
+use super::attempt::{Attempt, outcome};
 use super::leg::Leg;
 use super::outbound::Outbound;
-use crate::session::{Cause, DialError, Session};
+use crate::session::{Cause, DialError, Facts, Place, Session};
 
 /// How often one request is begun on another session, where the first surely did not process it.
 const ATTEMPTS_MAX: u32 = 3;
@@ -169,9 +169,10 @@ impl Peer {
     ) -> Result<Encoded, RequestError> {
         let now = Instant::now();
         let mut ask = self.prepare(method, params, key, result_bytes, now)?;
-        // Most requests go on the lane of a session that is there: nothing else is made for them.
-        let attempts = match self.on_a_lane(&ask, now) {
-            Some(attempt) => match attempt.await {
+        // Most requests find a session, and a place in it, here and now: nothing else is made for
+        // them than an attempt.
+        let attempts = match self.begin(&ask, now) {
+            Some((attempt, place)) => match attempt.with(place).await {
                 Err(error) if error.surely_not_processed() => 1,
                 answer => return answer,
             },
@@ -224,8 +225,8 @@ impl Peer {
         Ok(Ask { request, within, deadline, origin, result_bytes })
     }
 
-    /// The first attempt at a request, where it can begin at once and on a lane.
-    fn on_a_lane<'a>(&'a self, ask: &'a Ask, now: Instant) -> Option<LaneAttempt<'a>> {
+    /// The first attempt at a request, where it can begin here and now.
+    fn begin<'a>(&'a self, ask: &'a Ask, now: Instant) -> Option<(Attempt<'a>, Place)> {
         if !self.outbound.network.is_here() {
             return None;
         }
@@ -233,7 +234,12 @@ impl Peer {
             Target::Over(session) => session.clone(),
             Target::Named(name) => self.outbound.table.find(name.as_ref().ok()?)?,
         };
-        LaneAttempt::begin(&self.outbound, session, ask, now)
+        let Facts { role, limits, .. } = session.facts();
+        if !role.answers() || ask.request.params.bytes().len() > limits.message_bytes as usize {
+            return None;
+        }
+        let place = session.place_now(ask.cause())?;
+        Some((Attempt::new(&self.outbound, session, ask, now), place))
     }
 
     /// The peer's name, for an error.

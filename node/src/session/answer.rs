@@ -2,19 +2,20 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
 use bothways_protocol::{
     Code, Encoded, Failure, FrameError, Opening, Outgoing, Reply, Request, ResetCode,
 };
+use bytes::Bytes;
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::task::{JoinSet, yield_now};
+use tokio::time::timeout;
 
 use super::Session;
 use super::lane_answer::serve_lane;
-use crate::clock::within;
-use crate::transport::{MessageReader, MessageWriter, ReadError};
+use crate::transport::{MessageReader, MessageWriter, ReadError, Sent};
 
 /// Who answers what a session hands on.
 pub(crate) trait Dispatch: Send + Sync + 'static {
@@ -117,15 +118,6 @@ impl Session {
     }
 }
 
-/// Polls a task once, here and now, and hands on to `tasks` only what is not done then: most
-/// requests are answered without a task of their own.
-pub(super) fn begin(tasks: &mut JoinSet<()>, task: impl Future<Output = ()> + Send + 'static) {
-    let mut task = Box::pin(task);
-    if task.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
-        tasks.spawn(task);
-    }
-}
-
 /// Answers what comes on one stream.
 pub(super) struct StreamAnswer<D> {
     pub(super) dispatch: Arc<D>,
@@ -136,80 +128,151 @@ pub(super) struct StreamAnswer<D> {
     pub(super) message_send: Duration,
 }
 
+/// What is to be done next for a stream.
+enum Next<E> {
+    /// Nothing: nobody waits for an answer.
+    End,
+    /// Its request is at work.
+    Wait(BoxFuture<'static, Answered<E>>),
+    /// Its response is to be sent.
+    Reply(Bytes, Option<E>),
+    /// It is a lane.
+    Serve,
+}
+
 impl<D: Dispatch> StreamAnswer<D> {
-    /// Reads the request, answers it, ends the stream.
-    pub(super) async fn run(mut self) {
+    /// Answers the request here and now where it is there whole and needs no wait, as most do; has
+    /// a task of its own do what is left.
+    pub(super) fn begin(mut self, tasks: &mut JoinSet<()>) {
         let began = Instant::now();
-        let Some(place) = self.session.place_to_answer().await else {
-            return self.refuse(too_many()).await;
+        let Some(place) = self.session.answering_place() else {
+            tasks.spawn(self.run());
+            return;
         };
-        let message = match self.reader.next_within(self.message_send).await {
-            Ok(Some(message)) => message,
-            Ok(None) => return self.unreadable(Failure::from(&FrameError::Truncated)).await,
-            Err(error) => match unread(&error) {
-                Some(failure) => return self.unreadable(failure).await,
-                None => return,
+        let next = match self.reader.next().now_or_never() {
+            Some(received) => self.take_in(received, (began, began), place),
+            None => {
+                tasks.spawn(self.receive(place));
+                return;
+            }
+        };
+        match next {
+            Next::End => {}
+            Next::Reply(mut message, entry) => match self.writer.send_now(&mut message) {
+                Ok(Sent::Whole) => self.end(entry),
+                Ok(Sent::Part) => _ = tasks.spawn(self.go_on(Next::Reply(message, entry))),
+                // The caller stopped the stream, or is gone.
+                Err(_) => self.leave(entry),
             },
-        };
-        match Opening::decode(&message) {
-            Ok(Opening::Request(request)) => {
-                let asked = Asked {
-                    session: self.session.clone(),
-                    request,
-                    began,
-                    read: Instant::now(),
-                    message_bytes: message.len(),
-                    received_bytes: self.reader.received_bytes(),
-                    place,
-                };
-                self.answer(asked).await;
-            }
-            Ok(Opening::Lane) => {
-                drop(place);
-                Box::pin(serve_lane(self)).await;
-            }
-            Err(error) => self.unreadable(Failure::from(&error)).await,
+            next => _ = tasks.spawn(self.go_on(next)),
         }
     }
 
-    async fn answer(mut self, asked: Asked) {
-        let answered = match self.dispatch.begin(asked) {
-            Begun::Answered(answered) => answered,
-            Begun::AtWork(work) => tokio::select! {
-                biased;
-                answered = work => answered,
-                () = self.writer.stopped() => {
-                    self.reader.stop(ResetCode::Answered);
-                    return self.writer.reset(ResetCode::Cancelled);
-                }
-            },
-        };
-        let Answered { answer, mut entry } = answered;
-        self.reader.stop(ResetCode::Answered);
-        self.reply(answer.map_or_else(Reply::Error, Reply::Result)).await;
-        entry.note_sent(self.writer.sent_bytes());
+    /// Answers the request once there is a place for it, if there is one soon.
+    async fn run(self) {
+        match self.session.place_to_answer().await {
+            Some(place) => self.receive(place).await,
+            None => self.refuse(too_many()).await,
+        }
     }
 
-    async fn unreadable(mut self, failure: Failure) {
-        self.session.complain(&failure);
+    /// Answers the request once it is there.
+    async fn receive(mut self, place: AnsweringPlace) {
+        let began = Instant::now();
+        let received = self.reader.next_within(self.message_send).await;
+        let next = self.take_in(received, (began, Instant::now()), place);
+        self.go_on(next).await;
+    }
+
+    async fn go_on(mut self, next: Next<D::Entry>) {
+        match next {
+            Next::End => {}
+            Next::Serve => Box::pin(serve_lane(self)).await,
+            Next::Reply(message, entry) => self.reply(message, entry).await,
+            Next::Wait(work) => tokio::select! {
+                biased;
+                answered = work => {
+                    let (message, entry) = self.answer(answered);
+                    self.reply(message, Some(entry)).await;
+                }
+                () = self.writer.stopped() => {
+                    self.reader.stop(ResetCode::Answered);
+                    self.writer.reset(ResetCode::Cancelled);
+                }
+            },
+        }
+    }
+
+    /// Begins the request that came; the times are when it began to be read, and when it was.
+    fn take_in(
+        &mut self,
+        received: Result<Option<Bytes>, ReadError>,
+        (began, read): (Instant, Instant),
+        place: AnsweringPlace,
+    ) -> Next<D::Entry> {
+        let message = match received {
+            Ok(Some(message)) => message,
+            Ok(None) => return self.unreadable(&Failure::from(&FrameError::Truncated)),
+            Err(error) => match unread(&error) {
+                Some(failure) => return self.unreadable(&failure),
+                None => return Next::End,
+            },
+        };
+        let request = match Opening::decode(&message) {
+            Ok(Opening::Request(request)) => request,
+            Ok(Opening::Lane) => return Next::Serve,
+            Err(error) => return self.unreadable(&Failure::from(&error)),
+        };
+        let (session, message_bytes) = (self.session.clone(), message.len());
+        let received_bytes = self.reader.received_bytes();
+        let asked = Asked { session, request, began, read, message_bytes, received_bytes, place };
+        match self.dispatch.begin(asked) {
+            Begun::AtWork(work) => Next::Wait(work),
+            Begun::Answered(answered) => {
+                let (message, entry) = self.answer(answered);
+                Next::Reply(message, Some(entry))
+            }
+        }
+    }
+
+    fn answer(&mut self, answered: Answered<D::Entry>) -> (Bytes, D::Entry) {
+        let Answered { answer, entry } = answered;
         self.reader.stop(ResetCode::Answered);
-        self.reply(Reply::Error(failure)).await;
+        (answer.map_or_else(Reply::Error, Reply::Result).encode(), entry)
+    }
+
+    fn unreadable(&mut self, failure: &Failure) -> Next<D::Entry> {
+        self.session.complain(failure);
+        self.reader.stop(ResetCode::Answered);
+        Next::Reply(Reply::Error(failure.clone()).encode(), None)
     }
 
     /// Answers a request that is not even read.
     pub(super) async fn refuse(mut self, failure: Failure) {
         self.reader.stop(ResetCode::Answered);
-        self.reply(Reply::Error(failure)).await;
+        self.reply(Reply::Error(failure).encode(), None).await;
     }
 
     /// Writes the response. A caller that does not read it in time does not get it.
-    async fn reply(&mut self, reply: Reply) {
-        let sending = self.writer.send(reply.encode());
-        match within(self.message_send, sending).await {
-            Ok(Ok(())) => self.writer.finish(),
+    async fn reply(mut self, message: Bytes, entry: Option<D::Entry>) {
+        match timeout(self.message_send, self.writer.send(message)).await {
+            Ok(Ok(())) => return self.end(entry),
             // The caller stopped the stream, or is gone.
             Ok(Err(_)) => {}
             Err(_) => self.writer.reset(ResetCode::DeadlineExceeded),
+        }
+        self.leave(entry);
+    }
+
+    /// The response is written.
+    fn end(mut self, entry: Option<D::Entry>) {
+        self.writer.finish();
+        self.leave(entry);
+    }
+
+    fn leave(self, entry: Option<D::Entry>) {
+        if let Some(mut entry) = entry {
+            entry.note_sent(self.writer.sent_bytes());
         }
     }
 }

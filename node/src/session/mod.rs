@@ -34,8 +34,9 @@ pub use dial::DialError;
 pub(crate) use dialer::{Dialer, DialerParts, Dialers, keep_alive};
 pub(crate) use greet::Us;
 pub(crate) use incoming::{Doorway, welcome_all};
+use lane::Flight;
 use lane::Lane;
-pub(crate) use lane::{Flight, Landed, Unanswered};
+pub(crate) use lane::{Landed, Unanswered};
 pub(crate) use rule::Dialed;
 pub(crate) use table::Table;
 

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
-use super::answer::{Dispatch, StreamAnswer, begin, going_away};
+use super::answer::{Dispatch, StreamAnswer, going_away};
 use super::greet::Greeted;
 use super::lane::Lane;
 use super::{Session, Stage, Table};
@@ -292,10 +292,10 @@ impl<D: Dispatch> Serving<D> {
             message_send: self.message_send,
         };
         if self.away.is_some() {
-            begin(&mut self.requests, stream.refuse(going_away()));
+            self.requests.spawn(stream.refuse(going_away()));
         } else {
             self.last_begun = self.last_begun.max(Some(index));
-            begin(&mut self.requests, stream.run());
+            stream.begin(&mut self.requests);
         }
         Next::Go
     }

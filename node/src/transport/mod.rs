@@ -15,4 +15,4 @@ pub(crate) use endpoint::{Dialing, Listener, quic_settings};
 pub(crate) use gate::{Admission, Gate, GateBounds, Left};
 pub(crate) use outbox::Outbox;
 pub(crate) use restart::RestartKeys;
-pub(crate) use stream::{Came, MessageReader, MessageWriter, ReadError};
+pub(crate) use stream::{Came, MessageReader, MessageWriter, ReadError, Sent};

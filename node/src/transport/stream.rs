@@ -7,9 +7,9 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use quinn::{ReadError as QuicReadError, RecvStream, SendStream, VarInt, WriteError};
 use thiserror::Error;
+use tokio::time::timeout;
 
 use super::assembly::{Assembly, Crowded, Share};
-use crate::clock::within;
 use crate::visible::visible;
 
 /// Writes messages. Dropped before it was finished it *resets* the stream, so that half a message
@@ -30,6 +30,15 @@ impl MessageWriter {
     pub(crate) async fn send(&mut self, message: Bytes) -> Result<(), WriteError> {
         self.sent_bytes += message.len() as u64;
         self.stream.write_chunk(message).await
+    }
+
+    /// Writes what of a message can be written without waiting, and leaves the rest of it.
+    pub(crate) fn send_now(&mut self, message: &mut Bytes) -> Result<Sent, WriteError> {
+        let bytes = message.len();
+        let written = self.stream.write_chunks(std::slice::from_mut(message)).now_or_never();
+        self.sent_bytes += (bytes - message.len()) as u64;
+        written.transpose()?;
+        Ok(if message.is_empty() { Sent::Whole } else { Sent::Part })
     }
 
     /// Says that no message follows.
@@ -73,6 +82,15 @@ impl Drop for MessageWriter {
     fn drop(&mut self) {
         self.give_up(ResetCode::Cancelled);
     }
+}
+
+/// How much of a message was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sent {
+    /// All of it.
+    Whole,
+    /// Not all of it: the peer takes no more at the moment.
+    Part,
 }
 
 /// A stream from which no further message can be read.
@@ -178,13 +196,13 @@ impl MessageReader {
         limit: Duration,
     ) -> Result<Option<Bytes>, ReadError> {
         let slow = |_| ReadError::Slow { within_ms: limit.as_millis() };
-        within(limit, self.next()).await.map_err(slow)?
+        timeout(limit, self.next()).await.map_err(slow)?
     }
 
     /// As [`more`](Self::more), if it comes in the time given.
     pub(crate) async fn more_within(&mut self, limit: Duration) -> Result<Came, ReadError> {
         let slow = |_| ReadError::Slow { within_ms: limit.as_millis() };
-        within(limit, self.more()).await.map_err(slow)?
+        timeout(limit, self.more()).await.map_err(slow)?
     }
 
     /// Tells the writer that nothing more is read (STOP_SENDING, RFC 9000 §19.5).

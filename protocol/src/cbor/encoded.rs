@@ -1,6 +1,5 @@
 //! Params and results: one CBOR item as bytes, until a handler's type asks for it.
 
-use std::cell::Cell;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -11,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_path_to_error::Track;
 use thiserror::Error;
 
+use super::scratch::in_scratch;
 use super::{DEPTH_MAX, MAPS_AROUND, MalformedError, Reader};
 use crate::text::shown;
 
@@ -18,14 +18,6 @@ use crate::text::shown;
 const RECURSION_MAX: usize = 2 * DEPTH_MAX;
 /// How much an error says, in bytes: it may repeat what a peer sent.
 const PROBLEM_MAX_BYTES: usize = 256;
-
-/// The largest room to encode in that is kept, in bytes.
-const SCRATCH_MAX_BYTES: usize = 64 * 1024;
-
-thread_local! {
-    /// Room to encode in: what is encoded has no more room than it needs.
-    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-}
 
 /// One well-formed CBOR item within the protocol's bounds, still encoded: params, a result or an
 /// event's body.
@@ -40,14 +32,10 @@ impl Encoded {
     /// # Errors
     /// What the value's own `Serialize` refuses, or a value beyond the protocol's bounds.
     pub fn of<T: Serialize + ?Sized>(value: &T) -> Result<Self, ParamsError> {
-        let mut scratch = SCRATCH.take();
-        let bytes = ciborium::into_writer(value, &mut scratch)
-            .map(|()| Bytes::copy_from_slice(&scratch))
-            .map_err(ParamsError::whole);
-        if scratch.capacity() <= SCRATCH_MAX_BYTES {
-            scratch.clear();
-            SCRATCH.set(scratch);
-        }
+        let bytes = in_scratch(|room| {
+            let written = ciborium::into_writer(value, &mut *room);
+            written.map(|()| Bytes::copy_from_slice(room)).map_err(ParamsError::whole)
+        });
         Self::check(bytes?).map_err(ParamsError::whole)
     }
 

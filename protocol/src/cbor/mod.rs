@@ -3,6 +3,7 @@
 
 mod encoded;
 mod reader;
+mod scratch;
 mod writer;
 
 pub use encoded::{Encoded, ParamsError};

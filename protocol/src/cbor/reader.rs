@@ -46,6 +46,21 @@ pub enum MalformedError {
     },
 }
 
+/// A key of a message's own maps.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Key<'a> {
+    pub(crate) bytes: &'a [u8],
+    /// Where its text begins.
+    at: usize,
+}
+
+impl<'a> Key<'a> {
+    /// The key as text.
+    pub(crate) fn text(self) -> Result<&'a str, MalformedError> {
+        std::str::from_utf8(self.bytes).map_err(|_| MalformedError::Utf8 { at: self.at })
+    }
+}
+
 /// What ends an item of indefinite length (RFC 8949 §3.2.1).
 const BREAK: u8 = 0xff;
 
@@ -94,10 +109,19 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn text(&mut self) -> Result<&'a str, MalformedError> {
-        let at = self.at;
+        self.key()?.text()
+    }
+
+    /// Reads a text without a look at whether it is one (UTF-8): a key that is one of those that are
+    /// known surely is.
+    pub(crate) fn key(&mut self) -> Result<Key<'a>, MalformedError> {
+        let head = self.at;
         match self.header()? {
-            Header::Text(Some(length)) => self.utf8(length),
-            _ => Err(MalformedError::Expected { expected: "a text of definite length", at }),
+            Header::Text(Some(length)) => {
+                let at = self.at;
+                Ok(Key { bytes: self.take(length)?, at })
+            }
+            _ => Err(MalformedError::Expected { expected: "a text of definite length", at: head }),
         }
     }
 
@@ -120,7 +144,11 @@ impl<'a> Reader<'a> {
     /// Passes over one item of any type and gives its bytes.
     pub(crate) fn item(&mut self) -> Result<&'a [u8], MalformedError> {
         let start = self.at;
-        self.skip()?;
+        match end_of(self.bytes, start, DEPTH_MAX - self.depth) {
+            Some(end) => self.at = end,
+            // Something rare, or wrong: what it is takes a closer look.
+            None => self.skip()?,
+        }
         Ok(&self.bytes[start..self.at])
     }
 
@@ -259,6 +287,43 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Where an item of definite length ends that is nested no deeper than there is room, and within
+/// the other bounds; `None` for every other item, and for what is none.
+fn end_of(bytes: &[u8], at: usize, room: usize) -> Option<usize> {
+    let first = *bytes.get(at)?;
+    let (argument, behind) = match first & 0x1f {
+        small @ 0..24 => (usize::from(small), at + 1),
+        24 if first >> 5 != 7 => (usize::from(*bytes.get(at + 1)?), at + 2),
+        25 => {
+            (usize::from(u16::from_be_bytes(bytes.get(at + 1..at + 3)?.try_into().ok()?)), at + 3)
+        }
+        // Numbers: their argument is no length.
+        26 if !(2..7).contains(&(first >> 5)) => (0, at + 5),
+        27 if !(2..7).contains(&(first >> 5)) => (0, at + 9),
+        _ => return None,
+    };
+    match first >> 5 {
+        0 | 1 | 7 => (behind <= bytes.len()).then_some(behind),
+        2 => bytes.get(behind..behind + argument).map(|_| behind + argument),
+        3 => {
+            std::str::from_utf8(bytes.get(behind..behind + argument)?).ok()?;
+            Some(behind + argument)
+        }
+        4 if argument <= ARRAY_MAX_ITEMS => end_of_all(bytes, behind, argument, room),
+        5 if argument <= MAP_MAX_PAIRS => end_of_all(bytes, behind, 2 * argument, room),
+        _ => None,
+    }
+}
+
+/// Where so many items behind each other end, inside a container.
+fn end_of_all(bytes: &[u8], mut at: usize, items: usize, room: usize) -> Option<usize> {
+    let room = room.checked_sub(1)?;
+    for _ in 0..items {
+        at = end_of(bytes, at, room)?;
+    }
+    Some(at)
+}
+
 /// The head of an item: lengths in bytes, items or pairs; `None` where they are indefinite.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Header {
@@ -339,6 +404,25 @@ mod tests {
         assert_eq!(whole(&nested(16)), Ok(()));
         let endless = [vec![0x9f], vec![0x00; ARRAY_MAX_ITEMS + 1], vec![0xff]].concat();
         assert_eq!(whole(&endless), Err(TooMany));
+    }
+
+    #[test]
+    fn the_quick_look_and_the_close_one_agree() {
+        use proptest::prelude::*;
+        // Mostly heads with small arguments, so that many of them make items.
+        let byte = prop_oneof![3 => 0_u8..4, 3 => 0x60_u8..0x63, 2 => 0x80_u8..0x83,
+            2 => 0xa0_u8..0xa2, 1 => 0x18_u8..0x1c, 1 => 0x38_u8..0x3c, 1 => 0xf4_u8..0xfc, 2 => any::<u8>()];
+        proptest!(|(bytes in prop::collection::vec(byte, 0..40), room in 0_usize..4)| {
+            let mut close = Reader::inside(DEPTH_MAX - room, &bytes);
+            let close = close.skip().map(|()| close.at);
+            if let Some(end) = end_of(&bytes, 0, room) {
+                prop_assert_eq!(close, Ok(end));
+            }
+        });
+        let usual =
+            [&[0xa2, 0x61, b'a', 0x18, 0x40, 0x61, b'b', 0x82][..], &[0x41, 7, 0xf6]].concat();
+        assert_eq!(end_of(&usual, 0, 2), Some(usual.len()));
+        assert_eq!(end_of(&usual, 0, 1), None);
     }
 
     #[test]

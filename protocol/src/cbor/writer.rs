@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
+
+use super::scratch::in_scratch;
 
 /// The major types of items (RFC 8949 §3.1), where a head's first byte has them.
 const UNSIGNED: u8 = 0;
@@ -22,18 +24,16 @@ pub(crate) struct Writer<'a> {
     bytes: &'a mut Vec<u8>,
 }
 
-/// One message behind its length: a byte string of definite length. `body_bytes` is how long it
-/// will be, about.
-pub(crate) fn message(body_bytes: usize, body: impl FnOnce(&mut Writer<'_>)) -> Bytes {
-    let mut bytes = Vec::with_capacity(HEAD_MAX_BYTES + body_bytes);
-    bytes.resize(HEAD_MAX_BYTES, 0);
-    body(&mut Writer { bytes: &mut bytes });
-    let head = Head::of(BYTES, (bytes.len() - HEAD_MAX_BYTES) as u64);
-    let start = HEAD_MAX_BYTES - head.as_slice().len();
-    bytes[start..HEAD_MAX_BYTES].copy_from_slice(head.as_slice());
-    let mut bytes = Bytes::from(bytes);
-    bytes.advance(start);
-    bytes
+/// One message behind its length: a byte string of definite length.
+pub(crate) fn message(body: impl FnOnce(&mut Writer<'_>)) -> Bytes {
+    in_scratch(|bytes| {
+        bytes.resize(HEAD_MAX_BYTES, 0);
+        body(&mut Writer { bytes });
+        let head = Head::of(BYTES, (bytes.len() - HEAD_MAX_BYTES) as u64);
+        let start = HEAD_MAX_BYTES - head.as_slice().len();
+        bytes[start..HEAD_MAX_BYTES].copy_from_slice(head.as_slice());
+        Bytes::copy_from_slice(&bytes[start..])
+    })
 }
 
 /// Appends one message to those in a buffer, its length in front of it in 16 bits where it fits:
@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn a_body_stands_behind_its_length() {
         for (body_bytes, head) in LENGTHS {
-            let sealed = message(0, |writer| _ = writer.raw(&vec![7; body_bytes]));
+            let sealed = message(|writer| _ = writer.raw(&vec![7; body_bytes]));
             assert_eq!(&sealed[..head.len()], head);
             assert_eq!(&sealed[head.len()..], vec![7; body_bytes]);
         }

@@ -121,7 +121,7 @@ impl Control {
 
 impl Outgoing for Control {
     fn encode(&self) -> Bytes {
-        message(192, |writer| put(writer.map(1), self))
+        message(|writer| put(writer.map(1), self))
     }
 }
 
@@ -187,13 +187,13 @@ fn greeting(kind: &'static str, reader: &mut Reader<'_>) -> Result<Greeting, Mes
     let (mut version, mut name, mut role, mut boot_ms) = (None, None, None, None);
     let (mut agent, mut features, mut limits) = (None, None, None);
     each(kind, reader, |key, reader| match key {
-        "version" => version.fill("version", uint32("version", reader)?),
-        "name" => name.fill("name", parsed("name", reader)?),
-        "role" => role.fill("role", parsed("role", reader)?),
-        "boot_ms" => boot_ms.fill("boot_ms", uint("boot_ms", reader)?),
-        "agent" => agent.fill("agent", word("agent", WORD_MAX_BYTES, reader)?),
-        "features" => features.fill("features", features_of(reader)?),
-        "limits" => limits.fill("limits", peer_limits(reader)?),
+        b"version" => version.fill("version", uint32("version", reader)?),
+        b"name" => name.fill("name", parsed("name", reader)?),
+        b"role" => role.fill("role", parsed("role", reader)?),
+        b"boot_ms" => boot_ms.fill("boot_ms", uint("boot_ms", reader)?),
+        b"agent" => agent.fill("agent", word("agent", WORD_MAX_BYTES, reader)?),
+        b"features" => features.fill("features", features_of(reader)?),
+        b"limits" => limits.fill("limits", peer_limits(reader)?),
         _ => Ok(Take::Unknown),
     })?;
     Ok(Greeting {
@@ -210,8 +210,8 @@ fn greeting(kind: &'static str, reader: &mut Reader<'_>) -> Result<Greeting, Mes
 fn peer_limits(reader: &mut Reader<'_>) -> Result<PeerLimits, MessageError> {
     let (mut in_flight, mut message_bytes) = (None, None);
     each("limits", reader, |key, reader| match key {
-        "in_flight" => in_flight.fill("in_flight", uint32("in_flight", reader)?),
-        "message_bytes" => message_bytes.fill("message_bytes", uint32("message_bytes", reader)?),
+        b"in_flight" => in_flight.fill("in_flight", uint32("in_flight", reader)?),
+        b"message_bytes" => message_bytes.fill("message_bytes", uint32("message_bytes", reader)?),
         _ => Ok(Take::Unknown),
     })?;
     Ok(PeerLimits {
@@ -227,8 +227,8 @@ fn features_of(reader: &mut Reader<'_>) -> Result<Vec<String>, MessageError> {
 fn going_away(reader: &mut Reader<'_>) -> Result<GoingAway, MessageError> {
     let (mut last, mut why) = (None, None);
     each("going_away", reader, |key, reader| match key {
-        "last" => last.fill("last", uint("last", reader)?),
-        "why" => why.fill("why", Farewell::of(text("why", reader)?)),
+        b"last" => last.fill("last", uint("last", reader)?),
+        b"why" => why.fill("why", Farewell::of(text("why", reader)?)),
         _ => Ok(Take::Unknown),
     })?;
     Ok(GoingAway { last, why: why.unwrap_or(Farewell::Other) })
@@ -237,7 +237,7 @@ fn going_away(reader: &mut Reader<'_>) -> Result<GoingAway, MessageError> {
 fn bye(reader: &mut Reader<'_>) -> Result<Bye, MessageError> {
     let mut why = None;
     each("bye", reader, |key, reader| match key {
-        "why" => why.fill("why", Farewell::of(text("why", reader)?)),
+        b"why" => why.fill("why", Farewell::of(text("why", reader)?)),
         _ => Ok(Take::Unknown),
     })?;
     Ok(Bye { why: why.unwrap_or(Farewell::Other) })

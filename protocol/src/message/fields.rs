@@ -28,11 +28,12 @@ pub(super) fn unexpected(found: &str, expected: &'static str) -> MessageError {
 pub(super) fn each<'a>(
     field: &'static str,
     reader: &mut Reader<'a>,
-    mut take: impl FnMut(&'a str, &mut Reader<'a>) -> Result<Take, MessageError>,
+    mut take: impl FnMut(&'a [u8], &mut Reader<'a>) -> Result<Take, MessageError>,
 ) -> Result<(), MessageError> {
     for _ in 0..typed(field, reader.map())? {
-        let key = reader.text()?;
-        if let Take::Unknown = take(key, reader)? {
+        let key = reader.key()?;
+        if let Take::Unknown = take(key.bytes, reader)? {
+            key.text()?;
             reader.item()?;
         }
     }

@@ -81,7 +81,7 @@ impl Outgoing for Opening {
     fn encode(&self) -> Bytes {
         match self {
             Self::Request(request) => request.encode(),
-            Self::Lane => message(16, |writer| _ = writer.map(1).text("lane").map(0)),
+            Self::Lane => message(|writer| _ = writer.map(1).text("lane").map(0)),
         }
     }
 }
@@ -89,7 +89,7 @@ impl Outgoing for Opening {
 impl Outgoing for Request {
     fn encode(&self) -> Bytes {
         let Self { method, params, deadline, trace, .. } = self;
-        message(128 + params.bytes().len(), |writer| {
+        message(|writer| {
             writer.map(1).text("request").map(4 + options(self));
             writer.text("method").text(method.as_str());
             writer.text("deadline_ms").millis(*deadline);
@@ -140,14 +140,14 @@ impl Options {
     /// Reads the value of one of these fields; another name is unknown.
     pub(super) fn read(
         &mut self,
-        name: &str,
+        name: &[u8],
         reader: &mut Reader<'_>,
     ) -> Result<Take, MessageError> {
         match name {
-            "key" => self.key.fill("key", IdempotencyKey(sized("key", reader)?)),
-            "attempt" => self.attempt.fill("attempt", uint32("attempt", reader)?),
-            "to" => self.to.fill("to", parsed("to", reader)?),
-            "via" => {
+            b"key" => self.key.fill("key", IdempotencyKey(sized("key", reader)?)),
+            b"attempt" => self.attempt.fill("attempt", uint32("attempt", reader)?),
+            b"to" => self.to.fill("to", parsed("to", reader)?),
+            b"via" => {
                 self.via.fill("via", list("via", VIA_MAX, reader, |item| parsed("via", item))?)
             }
             _ => Ok(Take::Unknown),
@@ -173,10 +173,10 @@ fn request(message: &Bytes, reader: &mut Reader<'_>) -> Result<Request, MessageE
     let (mut method, mut params, mut deadline_ms, mut trace) = (None, None, None, None);
     let mut options = Options::default();
     each("request", reader, |name, reader| match name {
-        "method" => method.fill("method", parsed("method", reader)?),
-        "params" => params.fill("params", Encoded::walked(message.slice_ref(reader.item()?))),
-        "deadline_ms" => deadline_ms.fill("deadline_ms", uint("deadline_ms", reader)?),
-        "trace" => trace.fill("trace", trace_of(reader)?),
+        b"method" => method.fill("method", parsed("method", reader)?),
+        b"params" => params.fill("params", Encoded::walked(message.slice_ref(reader.item()?))),
+        b"deadline_ms" => deadline_ms.fill("deadline_ms", uint("deadline_ms", reader)?),
+        b"trace" => trace.fill("trace", trace_of(reader)?),
         name => options.read(name, reader),
     })?;
     Ok(options.request(

@@ -68,20 +68,18 @@ impl Reply {
 impl Outgoing for Reply {
     fn encode(&self) -> Bytes {
         match self {
-            Self::Result(result) => message(32 + result.bytes().len(), |writer| {
+            Self::Result(result) => message(|writer| {
                 writer.map(1).text("response").map(1).text("result").raw(result.bytes());
             }),
-            Self::Error(failure) => message(256, |writer| {
+            Self::Error(failure) => message(|writer| {
                 put_failure(writer.map(1).text("response").map(1).text("error"), failure);
             }),
-            Self::Event(Event { cursor, topic, body }) => {
-                message(128 + body.bytes().len(), |writer| {
-                    writer.map(1).text("event").map(3);
-                    writer.text("cursor").byte_string(cursor);
-                    writer.text("topic").text(topic);
-                    writer.text("body").raw(body.bytes());
-                })
-            }
+            Self::Event(Event { cursor, topic, body }) => message(|writer| {
+                writer.map(1).text("event").map(3);
+                writer.text("cursor").byte_string(cursor);
+                writer.text("topic").text(topic);
+                writer.text("body").raw(body.bytes());
+            }),
         }
     }
 }
@@ -113,8 +111,8 @@ fn encoded_details(details: &Details) -> Option<Encoded> {
 fn response(message: &Bytes, reader: &mut Reader<'_>) -> Result<Reply, MessageError> {
     let (mut result, mut error) = (None, None);
     each("response", reader, |key, reader| match key {
-        "result" => result.fill("result", Encoded::walked(message.slice_ref(reader.item()?))),
-        "error" => error.fill("error", failure(message, reader)?),
+        b"result" => result.fill("result", Encoded::walked(message.slice_ref(reader.item()?))),
+        b"error" => error.fill("error", failure(message, reader)?),
         _ => Ok(Take::Unknown),
     })?;
     match (result, error) {
@@ -130,11 +128,11 @@ pub(super) fn failure(message: &Bytes, reader: &mut Reader<'_>) -> Result<Failur
     let (mut retry, mut retry_after_ms) = (None, None);
     each("error", reader, |key, reader| match key {
         // A code of a later version is "unknown" here, its sentence still of use.
-        "code" => code.fill("code", text("code", reader)?.parse().unwrap_or(Code::Unknown)),
-        "message" => sentence.fill("message", sentence_of(reader)?),
-        "details" => details.fill("details", details_of(message, reader)?),
-        "retry" => retry.fill("retry", retry_of(text("retry", reader)?)),
-        "retry_after_ms" => retry_after_ms.fill("retry_after_ms", uint("retry_after_ms", reader)?),
+        b"code" => code.fill("code", text("code", reader)?.parse().unwrap_or(Code::Unknown)),
+        b"message" => sentence.fill("message", sentence_of(reader)?),
+        b"details" => details.fill("details", details_of(message, reader)?),
+        b"retry" => retry.fill("retry", retry_of(text("retry", reader)?)),
+        b"retry_after_ms" => retry_after_ms.fill("retry_after_ms", uint("retry_after_ms", reader)?),
         _ => Ok(Take::Unknown),
     })?;
     Ok(Failure {
@@ -175,9 +173,9 @@ fn details_of(message: &Bytes, reader: &mut Reader<'_>) -> Result<Details, Messa
 fn event(message: &Bytes, reader: &mut Reader<'_>) -> Result<Event, MessageError> {
     let (mut cursor, mut topic, mut body) = (None, None, None);
     each("event", reader, |key, reader| match key {
-        "cursor" => cursor.fill("cursor", cursor_of(reader)?),
-        "topic" => topic.fill("topic", word("topic", TOPIC_MAX_BYTES, reader)?),
-        "body" => body.fill("body", Encoded::walked(message.slice_ref(reader.item()?))),
+        b"cursor" => cursor.fill("cursor", cursor_of(reader)?),
+        b"topic" => topic.fill("topic", word("topic", TOPIC_MAX_BYTES, reader)?),
+        b"body" => body.fill("body", Encoded::walked(message.slice_ref(reader.item()?))),
         _ => Ok(Take::Unknown),
     })?;
     Ok(Event {
