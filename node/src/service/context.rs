@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bothways_protocol::{IdempotencyKey, NodeName, Request, Role};
 use tokio_util::sync::CancellationToken;
 
-use super::rules::Caller;
+use super::rules::{Caller, Inbound};
 use crate::client::{Origin, Outbound, Peer};
 use crate::store::Once;
 
@@ -21,7 +21,7 @@ pub struct Context {
 #[derive(Debug)]
 struct Inner {
     /// `None` in a test of a service alone.
-    outbound: Option<Arc<Outbound>>,
+    node: Option<Arc<Inbound>>,
     caller: Caller,
     request: Request,
     deadline: Instant,
@@ -32,14 +32,14 @@ struct Inner {
 
 impl Context {
     pub(super) fn new(
-        outbound: Arc<Outbound>,
+        node: Arc<Inbound>,
         caller: Caller,
         request: Request,
         deadline: Instant,
         once: Option<Once>,
     ) -> Self {
-        let (outbound, cancelled) = (Some(outbound), OnceLock::new());
-        Self { inner: Arc::new(Inner { outbound, caller, request, deadline, once, cancelled }) }
+        let (node, cancelled) = (Some(node), OnceLock::new());
+        Self { inner: Arc::new(Inner { node, caller, request, deadline, once, cancelled }) }
     }
 
     /// A context for the tests of a service's rules: it has no node behind it.
@@ -59,7 +59,7 @@ impl Context {
             via: Vec::new(),
         };
         let inner = Inner {
-            outbound: None,
+            node: None,
             caller: Caller { peer: name, role: Role::Client, session: None },
             request,
             deadline: Instant::now() + within,
@@ -151,8 +151,13 @@ impl Context {
         Some(peer.because_of(self.origin()))
     }
 
+    /// The node that answers the request.
+    pub(super) fn node(&self) -> Option<&Arc<Inbound>> {
+        self.inner.node.as_ref()
+    }
+
     fn outbound(&self) -> Option<Arc<Outbound>> {
-        self.inner.outbound.clone()
+        self.node().map(|node| node.outbound.clone())
     }
 
     fn origin(&self) -> Origin {

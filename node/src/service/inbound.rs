@@ -23,9 +23,10 @@ impl Dispatch for Inbound {
     }
 
     fn begin(self: &Arc<Self>, asked: Asked) -> Begun<Recorded> {
-        let Asked { session, request, began, read, message_bytes, received_bytes, place } = asked;
+        let Asked { request, began, read, message_bytes, received_bytes, place } = asked;
+        let session = place.session();
         let (peer, role) = (session.peer().clone(), session.facts().role);
-        let caller = Caller { peer, role, session: Some(session) };
+        let caller = Caller { peer, role, session: Some(session.clone()) };
         let bytes = (message_bytes, received_bytes);
         self.begin_recorded(caller, request, bytes, (began, read), Some(place))
     }
@@ -48,8 +49,8 @@ impl Inbound {
             Err(failure) => (Err(failure), None),
         };
         let deadline = read + self.allowed(request.deadline);
-        let context = Context::new(self.outbound.clone(), caller, request, deadline, once);
-        let entry = Recorded::new(self.clone(), context.clone(), began, received_bytes);
+        let context = Context::new(self.clone(), caller, request, deadline, once);
+        let entry = Recorded::new(context.clone(), began, received_bytes);
         match route.map(|route| self.call(route, &context, place)) {
             Ok(Call::Answered(answer)) => Begun::Answered(entry.with(answer)),
             Ok(Call::AtWork(work)) => Begun::AtWork(work.map(|answer| entry.with(answer)).boxed()),
@@ -60,7 +61,6 @@ impl Inbound {
 
 /// Leaves the record of the end that answers when it is dropped, however the request ended.
 pub(crate) struct Recorded {
-    inbound: Arc<Inbound>,
     context: Context,
     began: Instant,
     /// How it ended; it was given up, where nothing else is noted.
@@ -70,9 +70,9 @@ pub(crate) struct Recorded {
 }
 
 impl Recorded {
-    fn new(inbound: Arc<Inbound>, context: Context, began: Instant, received_bytes: u64) -> Self {
+    fn new(context: Context, began: Instant, received_bytes: u64) -> Self {
         let code = Outcome::Failed(Code::Cancelled);
-        Self { inbound, context, began, code, sent_bytes: 0, received_bytes }
+        Self { context, began, code, sent_bytes: 0, received_bytes }
     }
 
     /// The request has ended with this answer.
@@ -93,12 +93,10 @@ impl Entry for Recorded {
 
 impl Drop for Recorded {
     fn drop(&mut self) {
-        if !is_wanted() {
-            return;
-        }
+        let Some(node) = self.context.node().filter(|_| is_wanted()) else { return };
         let (request, duration) = (self.context.request(), self.began.elapsed());
         emit(&Record {
-            node: self.inbound.outbound.name.clone(),
+            node: node.outbound.name.clone(),
             dir: Direction::In,
             peer: self.context.peer().clone(),
             method: MethodText::from(request.method.clone()),

@@ -49,7 +49,6 @@ pub(crate) trait Entry: Send + 'static {
 /// One request of a peer.
 #[derive(Debug)]
 pub(crate) struct Asked {
-    pub(crate) session: Session,
     pub(crate) request: Request,
     /// When its first byte was received.
     pub(crate) began: Instant,
@@ -71,6 +70,13 @@ pub(crate) struct Answered<E> {
 /// A place among the requests that are being answered, given back when it is dropped.
 #[derive(Debug)]
 pub(crate) struct AnsweringPlace(Session);
+
+impl AnsweringPlace {
+    /// The session that the request came on.
+    pub(crate) fn session(&self) -> &Session {
+        &self.0
+    }
+}
 
 impl Drop for AnsweringPlace {
     fn drop(&mut self) {
@@ -118,14 +124,19 @@ impl Session {
     }
 }
 
-/// Answers what comes on one stream.
-pub(super) struct StreamAnswer<D> {
+/// What all who answer on one session share.
+pub(super) struct Answering<D> {
     pub(super) dispatch: Arc<D>,
     pub(super) session: Session,
-    pub(super) writer: MessageWriter,
-    pub(super) reader: MessageReader,
     /// The time that a message may take, to come and to go.
     pub(super) message_send: Duration,
+}
+
+/// Answers what comes on one stream.
+pub(super) struct StreamAnswer<D> {
+    pub(super) on: Arc<Answering<D>>,
+    pub(super) writer: MessageWriter,
+    pub(super) reader: MessageReader,
 }
 
 /// What is to be done next for a stream.
@@ -145,7 +156,7 @@ impl<D: Dispatch> StreamAnswer<D> {
     /// a task of its own do what is left.
     pub(super) fn begin(mut self, tasks: &mut JoinSet<()>) {
         let began = Instant::now();
-        let Some(place) = self.session.answering_place() else {
+        let Some(place) = self.on.session.answering_place() else {
             tasks.spawn(self.run());
             return;
         };
@@ -170,7 +181,7 @@ impl<D: Dispatch> StreamAnswer<D> {
 
     /// Answers the request once there is a place for it, if there is one soon.
     async fn run(self) {
-        match self.session.place_to_answer().await {
+        match self.on.session.place_to_answer().await {
             Some(place) => self.receive(place).await,
             None => self.refuse(too_many()).await,
         }
@@ -179,7 +190,7 @@ impl<D: Dispatch> StreamAnswer<D> {
     /// Answers the request once it is there.
     async fn receive(mut self, place: AnsweringPlace) {
         let began = Instant::now();
-        let received = self.reader.next_within(self.message_send).await;
+        let received = self.reader.next_within(self.on.message_send).await;
         let next = self.take_in(received, (began, Instant::now()), place);
         self.go_on(next).await;
     }
@@ -223,10 +234,9 @@ impl<D: Dispatch> StreamAnswer<D> {
             Ok(Opening::Lane) => return Next::Serve,
             Err(error) => return self.unreadable(&Failure::from(&error)),
         };
-        let (session, message_bytes) = (self.session.clone(), message.len());
-        let received_bytes = self.reader.received_bytes();
-        let asked = Asked { session, request, began, read, message_bytes, received_bytes, place };
-        match self.dispatch.begin(asked) {
+        let (message_bytes, received_bytes) = (message.len(), self.reader.received_bytes());
+        let asked = Asked { request, began, read, message_bytes, received_bytes, place };
+        match self.on.dispatch.begin(asked) {
             Begun::AtWork(work) => Next::Wait(work),
             Begun::Answered(answered) => {
                 let (message, entry) = self.answer(answered);
@@ -242,7 +252,7 @@ impl<D: Dispatch> StreamAnswer<D> {
     }
 
     fn unreadable(&mut self, failure: &Failure) -> Next<D::Entry> {
-        self.session.complain(failure);
+        self.on.session.complain(failure);
         self.reader.stop(ResetCode::Answered);
         Next::Reply(Reply::Error(failure.clone()).encode(), None)
     }
@@ -255,7 +265,7 @@ impl<D: Dispatch> StreamAnswer<D> {
 
     /// Writes the response. A caller that does not read it in time does not get it.
     async fn reply(mut self, message: Bytes, entry: Option<D::Entry>) {
-        match timeout(self.message_send, self.writer.send(message)).await {
+        match timeout(self.on.message_send, self.writer.send(message)).await {
             Ok(Ok(())) => return self.end(entry),
             // The caller stopped the stream, or is gone.
             Ok(Err(_)) => {}

@@ -13,21 +13,23 @@ use futures_util::future::BoxFuture;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::answer::{Answered, Asked, Begun, Dispatch, Entry, StreamAnswer, going_away, too_many};
+use super::answer::{
+    Answered, Answering, Asked, Begun, Dispatch, Entry, StreamAnswer, going_away, too_many,
+};
 use super::{AnsweringPlace, Session};
 use crate::transport::{Came, MessageReader, Outbox, ReadError};
 
 /// Answers on a stream that turned out to be a lane, until it ends.
 pub(super) async fn serve_lane<D: Dispatch>(stream: StreamAnswer<D>) {
-    let StreamAnswer { dispatch, session, mut writer, mut reader, message_send } = stream;
-    let Some(_served) = Served::one_of(&session) else {
-        return session.close(CloseCode::ProtocolError, "a second lane at a time");
+    let StreamAnswer { on, mut writer, mut reader } = stream;
+    let Some(_served) = Served::one_of(&on.session) else {
+        return on.session.close(CloseCode::ProtocolError, "a second lane at a time");
     };
     let end = Arc::new(End { outbox: Outbox::default(), given_up: Mutex::default() });
-    let mut lane = LaneServing { dispatch, session, end: end.clone(), tasks: JoinSet::new() };
+    let mut lane = LaneServing { on, end: end.clone(), tasks: JoinSet::new() };
     let ended = tokio::select! {
         biased;
-        ended = lane.hear_all(&mut reader, message_send) => ended,
+        ended = lane.hear_all(&mut reader) => ended,
         _ = end.outbox.send_all(&mut writer) => return,
     };
     match ended {
@@ -44,8 +46,8 @@ pub(super) async fn serve_lane<D: Dispatch>(stream: StreamAnswer<D>) {
             }
         }
         Err(Some(problem)) => {
-            tracing::warn!(peer = %lane.session.peer(), problem, "peer breaks the protocol");
-            lane.session.close(CloseCode::ProtocolError, &problem);
+            tracing::warn!(peer = %lane.on.session.peer(), problem, "peer breaks the protocol");
+            lane.on.session.close(CloseCode::ProtocolError, &problem);
         }
         Err(None) => writer.reset(ResetCode::Cancelled),
     }
@@ -77,8 +79,7 @@ struct End {
 }
 
 struct LaneServing<D> {
-    dispatch: Arc<D>,
-    session: Session,
+    on: Arc<Answering<D>>,
     end: Arc<End>,
     /// The requests that could not be answered at once.
     tasks: JoinSet<()>,
@@ -87,11 +88,7 @@ struct LaneServing<D> {
 impl<D: Dispatch> LaneServing<D> {
     /// Takes requests in until the stream ends; an error says how the peer broke the protocol, if it
     /// did.
-    async fn hear_all(
-        &mut self,
-        reader: &mut MessageReader,
-        message_send: Duration,
-    ) -> Result<(), Option<String>> {
+    async fn hear_all(&mut self, reader: &mut MessageReader) -> Result<(), Option<String>> {
         loop {
             let began = Instant::now();
             while let Some(message) = reader.buffered().map_err(|error| Some(error.to_string()))? {
@@ -101,7 +98,7 @@ impl<D: Dispatch> LaneServing<D> {
             self.end.outbox.room().await;
             let came = tokio::select! {
                 biased;
-                came = more(reader, message_send) => came,
+                came = more(reader, self.on.message_send) => came,
                 Some(_) = self.tasks.join_next() => continue,
             };
             match came {
@@ -122,7 +119,7 @@ impl<D: Dispatch> LaneServing<D> {
             Ok(None) => {}
             Err(error) => {
                 let failure = Failure::from(&error.error);
-                self.session.complain(&failure);
+                self.on.session.complain(&failure);
                 let id = error.id.ok_or_else(|| Some(error.to_string()))?;
                 self.end.refuse(id, failure);
             }
@@ -133,21 +130,20 @@ impl<D: Dispatch> LaneServing<D> {
 
 impl<D: Dispatch> LaneServing<D> {
     fn take_in(&mut self, id: LaneId, message: Message) {
-        if self.session.inner.away.load(Ordering::Relaxed) {
+        if self.on.session.inner.away.load(Ordering::Relaxed) {
             return self.end.refuse(id, going_away());
         }
-        match self.session.answering_place() {
+        match self.on.session.answering_place() {
             Some(place) => self.begin(id, message, place),
             None => {
-                let (dispatch, session) = (self.dispatch.clone(), self.session.clone());
-                self.tasks.spawn(self.end.clone().begin_soon(id, message, dispatch, session));
+                self.tasks.spawn(self.end.clone().begin_soon(id, message, self.on.clone()));
             }
         }
     }
 
     fn begin(&mut self, id: LaneId, message: Message, place: AnsweringPlace) {
-        let asked = message.asked(self.session.clone(), place);
-        match self.dispatch.begin(asked) {
+        let asked = message.asked(place);
+        match self.on.dispatch.begin(asked) {
             Begun::Answered(answered) => self.end.answer(id, answered),
             Begun::AtWork(work) => _ = self.tasks.spawn(self.end.clone().wait_for(id, work)),
         }
@@ -162,10 +158,10 @@ struct Message {
 }
 
 impl Message {
-    fn asked(self, session: Session, place: AnsweringPlace) -> Asked {
+    fn asked(self, place: AnsweringPlace) -> Asked {
         let Self { request, began, bytes } = self;
         let (message_bytes, received_bytes) = (bytes, bytes as u64);
-        Asked { session, request, began, read: began, message_bytes, received_bytes, place }
+        Asked { request, began, read: began, message_bytes, received_bytes, place }
     }
 }
 
@@ -181,13 +177,12 @@ impl End {
         self: Arc<Self>,
         id: LaneId,
         message: Message,
-        dispatch: Arc<D>,
-        session: Session,
+        on: Arc<Answering<D>>,
     ) {
-        let Some(place) = session.place_to_answer().await else {
+        let Some(place) = on.session.place_to_answer().await else {
             return self.refuse(id, too_many());
         };
-        match dispatch.begin(message.asked(session, place)) {
+        match on.dispatch.begin(message.asked(place)) {
             Begun::Answered(answered) => self.answer(id, answered),
             Begun::AtWork(work) => self.wait_for(id, work).await,
         }

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
-use super::answer::{Dispatch, StreamAnswer, going_away};
+use super::answer::{Answering, Dispatch, StreamAnswer, going_away};
 use super::greet::Greeted;
 use super::lane::Lane;
 use super::{Session, Stage, Table};
@@ -50,8 +50,12 @@ pub(crate) async fn serve<D: Dispatch>(
     let mut serving = Serving {
         stage: session.inner.stage.subscribe(),
         session: session.clone(),
-        dispatch: dispatch.clone(),
-        message_send: limits.message_send,
+        request_bytes: dispatch.message_bytes(),
+        answering: Arc::new(Answering {
+            dispatch: dispatch.clone(),
+            session: session.clone(),
+            message_send: limits.message_send,
+        }),
         answer_bytes: limits.message_bytes,
         drain: limits.deadline_max,
         reader,
@@ -102,9 +106,9 @@ async fn write_control(mut writer: MessageWriter, mut to_write: mpsc::Receiver<B
 
 struct Serving<D> {
     session: Session,
-    dispatch: Arc<D>,
-    /// The time that a message may take, to come and to go.
-    message_send: Duration,
+    answering: Arc<Answering<D>>,
+    /// The largest request that is read, in bytes.
+    request_bytes: usize,
     /// The largest answer that any request of ours may have, in bytes.
     answer_bytes: usize,
     /// How long a drain may take: as long as any request may.
@@ -191,7 +195,7 @@ impl<D: Dispatch> Serving<D> {
             let served = self.session.inner.lanes_served.load(Ordering::Relaxed);
             let answered = self.requests.len() <= served && self.session.answering() == 0;
             let idle = asking == 0 && answered;
-            if idle && !self.dispatch.answers() {
+            if idle && !self.answering.dispatch.answers() {
                 // Nothing is answered here, so nothing of an answer can be under way.
                 return self.end(CloseCode::Bye, "bye");
             }
@@ -285,11 +289,9 @@ impl<D: Dispatch> Serving<D> {
         let writer = MessageWriter::new(send);
         let index = writer.index();
         let stream = StreamAnswer {
-            dispatch: self.dispatch.clone(),
-            session: self.session.clone(),
+            on: self.answering.clone(),
             writer,
-            reader: self.reader_of(recv, self.dispatch.message_bytes()),
-            message_send: self.message_send,
+            reader: self.reader_of(recv, self.request_bytes),
         };
         if self.away.is_some() {
             self.requests.spawn(stream.refuse(going_away()));

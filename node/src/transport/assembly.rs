@@ -8,8 +8,12 @@ use bothways_protocol::NodeName;
 
 /// The bytes that one peer's unfinished messages may hold.
 #[derive(Debug, Clone)]
-pub(crate) struct Assembly {
-    mine: Arc<Account>,
+pub(crate) struct Assembly(Arc<Accounts>);
+
+/// The account of one peer, beside that of all.
+#[derive(Debug)]
+struct Accounts {
+    mine: Account,
     all: Arc<Account>,
 }
 
@@ -19,7 +23,7 @@ pub(crate) struct AssemblyBudget {
     peer_bytes: usize,
     all: Arc<Account>,
     /// One account a peer, shared by its connections; gone with the last of them.
-    peers: Mutex<HashMap<NodeName, Weak<Account>>>,
+    peers: Mutex<HashMap<NodeName, Weak<Accounts>>>,
 }
 
 #[derive(Debug)]
@@ -48,13 +52,14 @@ impl AssemblyBudget {
     /// The account of a peer.
     pub(crate) fn of(&self, peer: &NodeName) -> Assembly {
         let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
-        let mine = peers.get(peer).and_then(Weak::upgrade).unwrap_or_else(|| {
-            peers.retain(|_, account| account.strong_count() > 0);
-            let account = Arc::new(Account::new(self.peer_bytes));
-            peers.insert(peer.clone(), Arc::downgrade(&account));
-            account
-        });
-        Assembly { mine, all: self.all.clone() }
+        let known = peers.get(peer).and_then(Weak::upgrade);
+        Assembly(known.unwrap_or_else(|| {
+            peers.retain(|_, accounts| accounts.strong_count() > 0);
+            let mine = Account::new(self.peer_bytes);
+            let accounts = Arc::new(Accounts { mine, all: self.all.clone() });
+            peers.insert(peer.clone(), Arc::downgrade(&accounts));
+            accounts
+        }))
     }
 }
 
@@ -70,13 +75,14 @@ impl Share {
         if bytes == self.bytes {
             return Ok(());
         }
+        let Accounts { mine, all } = &*self.of.0;
         if let Some(more) = bytes.checked_sub(self.bytes) {
-            self.of.mine.take(more)?;
-            self.of.all.take(more).inspect_err(|_| self.of.mine.give(more))?;
+            mine.take(more)?;
+            all.take(more).inspect_err(|_| mine.give(more))?;
         } else {
             let fewer = self.bytes - bytes;
-            self.of.mine.give(fewer);
-            self.of.all.give(fewer);
+            mine.give(fewer);
+            all.give(fewer);
         }
         self.bytes = bytes;
         Ok(())

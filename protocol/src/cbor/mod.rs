@@ -14,7 +14,7 @@ pub(crate) use writer::{Writer, append_message, message};
 /// The deepest nesting of arrays, maps and tags in one message, its own map counted.
 pub const DEPTH_MAX: usize = 16;
 /// How many maps of a message stand around params, a result or an event's body.
-const MAPS_AROUND: usize = 2;
+pub(crate) const MAPS_AROUND: usize = 2;
 /// The most items in one array.
 pub const ARRAY_MAX_ITEMS: usize = 4096;
 /// The most pairs in one map.

@@ -152,6 +152,13 @@ impl<'a> Reader<'a> {
         Ok(&self.bytes[start..self.at])
     }
 
+    /// Passes over these bytes, if they are what comes next.
+    pub(crate) fn skip_over(&mut self, expected: &[u8]) -> Option<()> {
+        let found = self.bytes[self.at..].starts_with(expected);
+        self.at += if found { expected.len() } else { 0 };
+        found.then_some(())
+    }
+
     /// Refuses what stands behind the item that was read.
     pub(crate) fn finish(self) -> Result<(), MalformedError> {
         match self.bytes.len() - self.at {

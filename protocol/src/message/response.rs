@@ -9,7 +9,7 @@ use ciborium::Value;
 
 use super::fields::{Slot, Take, byte_string, each, open, text, uint, unexpected, word, wrong};
 use super::{MessageError, Outgoing};
-use crate::cbor::{Reader, Writer, message};
+use crate::cbor::{MAPS_AROUND, Reader, Writer, message};
 use crate::text::shown;
 use crate::{Code, Encoded, Failure, ParamsError, Retry};
 
@@ -54,6 +54,9 @@ impl Reply {
     /// # Errors
     /// What is no response and no event of the grammar.
     pub fn decode(message: &Bytes) -> Result<Self, MessageError> {
+        if let Some(result) = lone_result(message) {
+            return Ok(Self::Result(result));
+        }
         let (kind, mut reader) = open(message, KINDS)?;
         let reply = match kind {
             "response" => response(message, &mut reader)?,
@@ -106,6 +109,15 @@ fn encoded_details(details: &Details) -> Option<Encoded> {
     ciborium::into_writer(details, &mut bytes).ok()?;
     let fits = bytes.len() <= DETAILS_MAX_BYTES;
     fits.then(|| Encoded::inside(MAPS_AROUND_DETAILS, bytes.into()).ok()).flatten()
+}
+
+/// A result as this library writes it, its keys at a glance.
+fn lone_result(message: &Bytes) -> Option<Encoded> {
+    let mut reader = Reader::inside(MAPS_AROUND, message);
+    reader.skip_over(b"\xa1\x68response\xa1\x66result")?;
+    let result = message.slice_ref(reader.item().ok()?);
+    reader.finish().ok()?;
+    Some(Encoded::walked(result))
 }
 
 fn response(message: &Bytes, reader: &mut Reader<'_>) -> Result<Reply, MessageError> {
