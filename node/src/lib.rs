@@ -38,6 +38,7 @@
 //! # }
 //! ```
 
+pub mod bench;
 mod client;
 mod clock;
 pub mod config;

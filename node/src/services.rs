@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::bench::Bench;
 use crate::config::Plan;
 use crate::domain::people::People;
 use crate::service::Router;
@@ -35,6 +36,9 @@ impl Services {
         if plan.services().enables("people") {
             router = router.and(people(&Arc::new(People::new(store.clone()))));
         }
+        if plan.services().enables("bench") {
+            router = router.and(bench(&Arc::default()));
+        }
         Ok(Self { router, store: Some(store) })
     }
 
@@ -54,6 +58,12 @@ impl Services {
             None => Ok(()),
         }
     }
+}
+
+fn bench(bench: &Arc<Bench>) -> Router {
+    Router::default()
+        .on(bench, Bench::echo) // bench.echo
+        .on(bench, Bench::ask) // bench.ask
 }
 
 fn people(people: &Arc<People>) -> Router {

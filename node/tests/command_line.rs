@@ -59,7 +59,7 @@ fn help_names_the_exit_codes_and_every_command_has_examples() {
     let (code, help, _) = home.run(&["--help"]);
     assert_eq!(code, 0);
     assert!(help.contains("Exit codes:\n  0    done\n"), "{help}");
-    for command in ["run", "call", "ping", "methods", "peers", "config", "context"] {
+    for command in ["run", "call", "ping", "bench", "methods", "peers", "config", "context"] {
         let (code, help, _) = home.run(&[command, "--help"]);
         assert_eq!(code, 0);
         assert!(help.contains(&format!("Examples:\n  bothways {command}")), "{help}");

@@ -67,7 +67,7 @@ impl Call {
     pub(super) fn run(self, globals: &Globals) -> Result {
         let params = params(self.data.as_deref(), &self.fields)
             .map_err(|error| Trouble::of(Exit::Usage, error))?;
-        let Caller { plan, log } = self.caller.caller(&self.peer, globals)?;
+        let Caller { plan, log, .. } = self.caller.caller(&self.peer, globals)?;
         let deadline = deadline(self.deadline, &plan)?;
         let (peer, method, key) = (self.peer.name, self.method, self.idempotency_key);
         let request = Request { peer, method, params, deadline, key };

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use anyhow::{anyhow, ensure};
 use bothways::config::{Flag, Origin, Plan, Settings, Sources, key};
+use bothways_protocol::NetworkName;
 use clap::Args;
 
 use super::context::no_context;
-use super::contexts::{Context, Folders};
+use super::contexts::{Context, Folders, Kind};
 use super::peer::PeerArg;
 use super::settings::tell_settings;
 use super::{Exit, Globals, Result, Trouble};
@@ -39,6 +40,8 @@ pub(super) struct Caller {
     pub(super) plan: Plan,
     /// Where the caller's end of each request is logged: where the context says.
     pub(super) log: Option<PathBuf>,
+    /// The network on this machine that the peer is a node of, where that is known.
+    pub(super) network: Option<NetworkName>,
 }
 
 impl CallerArgs {
@@ -52,13 +55,16 @@ impl CallerArgs {
         if !settings.peers().any(|(name, _)| name == peer.name.as_str()) {
             return Err(unknown_peer(peer, &settings));
         }
+        let of_running = |context: &&Context| context.kind == Kind::Running;
+        let network = context.as_ref().filter(of_running).filter(|_| peer.address.is_none());
+        let network = network.map(|context| context.name.clone());
         // Somebody else's request is not the context's to record: who asks with another
         // certificate may even ask in another network.
         let context = context.filter(|_| is_of_file(&settings, key::CERTIFICATE));
         let log = context.map(|context| context.log()).transpose().map_err(tell_settings)?;
         let log = log.flatten();
         let plan = settings.of_client(&peer.name).check().map_err(tell_settings)?;
-        Ok(Caller { plan, log })
+        Ok(Caller { plan, log, network })
     }
 
     fn settings(&self, peer: &PeerArg, context: Option<&Context>) -> Result<Settings> {

@@ -200,7 +200,7 @@ impl Intent {
             ("dials", list(&self.peers)),
             ("data", or(&self.data, "in memory")),
             ("control", or(&self.control, "none")),
-            ("services", self.services.as_deref().map_or_else(|| "all".to_owned(), list)),
+            ("services", self.services.as_deref().map_or_else(|| "all but bench".to_owned(), list)),
             ("certificate", format!("until {}", self.certificate_ends)),
         ])
     }

@@ -15,8 +15,10 @@ mod signals;
 mod topology;
 mod up;
 
+use bothways_protocol::{NetworkName, NodeName};
 use clap::{Args, Subcommand};
 
+use super::contexts::Folders;
 use super::{Globals, Result};
 
 pub(super) use script::{Supervised, SupervisedArgs};
@@ -56,4 +58,12 @@ impl Dev {
             Command::Down(command) => command.run(globals),
         }
     }
+}
+
+/// The process of a node of a network that runs on this machine; nothing where there is none.
+pub(super) fn pid_of(network: &NetworkName, node: &NodeName) -> Option<u32> {
+    let folders = Folders::of_user().ok()?;
+    let state = network::Ground::of(network, &folders).running().ok()??;
+    let node = state.nodes.into_iter().find(|state| state.name == node.as_str())?;
+    node.ended.is_none().then_some(node.pid)
 }

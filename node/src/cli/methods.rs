@@ -44,7 +44,7 @@ impl Row for MethodInfo {
 
 impl Methods {
     pub(super) fn run(self, globals: &Globals) -> Result {
-        let Caller { plan, log } = self.caller.caller(&self.peer, globals)?;
+        let Caller { plan, log, .. } = self.caller.caller(&self.peer, globals)?;
         let deadline = deadline(self.deadline, &plan)?;
         let methods =
             remote::block_on_logged(globals, log, remote::methods(plan, self.peer.name, deadline))?;

@@ -4,6 +4,7 @@
 //! A command is a module with a clap struct and `fn run(self, globals: &Globals) -> Result`; it
 //! becomes part of the program with a variant of [`Command`] and an arm in `Command::run`.
 
+mod bench;
 mod call;
 mod caller;
 mod cert;
@@ -116,6 +117,7 @@ enum Command {
     Run(run::Run),
     Call(call::Call),
     Ping(ping::Ping),
+    Bench(bench::Bench),
     Methods(methods::Methods),
     Peers(peers::Peers),
     Config(config::Config),
@@ -133,6 +135,7 @@ impl Command {
             Self::Run(command) => command.run(globals),
             Self::Call(command) => command.run(globals),
             Self::Ping(command) => command.run(globals),
+            Self::Bench(command) => command.run(globals),
             Self::Methods(command) => command.run(globals),
             Self::Peers(command) => command.run(globals),
             Self::Config(command) => command.run(globals),

@@ -44,7 +44,7 @@ struct Answer {
 
 impl Ping {
     pub(super) fn run(self, globals: &Globals) -> Result {
-        let Caller { plan, log } = self.caller.caller(&self.peer, globals)?;
+        let Caller { plan, log, .. } = self.caller.caller(&self.peer, globals)?;
         let deadline = deadline(self.deadline, &plan)?;
         let (out, peer) = (globals.out(), &self.peer.name);
         let show = |pong: remote::Pong| {

@@ -1,5 +1,7 @@
 //! Where the command line meets the node: one function for each thing that a command asks of it.
 
+mod bench;
+
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -20,6 +22,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::dev::Supervised;
 use super::json::text;
 use super::{Advise, Exit, Globals, Result, Trouble};
+
+pub(super) use bench::{Bench, Measured, bench};
 
 /// How long a data folder that is in use may take to become free.
 const IN_USE_PATIENCE: Duration = Duration::from_secs(1);
@@ -235,9 +239,7 @@ pub(super) fn block_on_logged<T>(
     file: Option<PathBuf>,
     work: impl Future<Output = Result<T>>,
 ) -> Result<T> {
-    let _logs = start_logs(globals, file)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
+    run_logged(globals, file, async {
         tokio::select! {
             done = work => done,
             pressed = tokio::signal::ctrl_c() => {
@@ -246,6 +248,24 @@ pub(super) fn block_on_logged<T>(
             }
         }
     })
+}
+
+/// As [`block_on`], for work that hears Ctrl-C itself.
+pub(super) fn block_on_to_its_end<T>(
+    globals: &Globals,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    run_logged(globals, None, work)
+}
+
+fn run_logged<T>(
+    globals: &Globals,
+    file: Option<PathBuf>,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    let _logs = start_logs(globals, file)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(work)
 }
 
 fn start_logs(globals: &Globals, file: Option<PathBuf>) -> Result<Logs> {

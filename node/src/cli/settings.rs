@@ -35,7 +35,7 @@ pub(super) struct SettingsArgs {
     /// Its control socket
     #[arg(long, value_name = "PATH")]
     control: Option<String>,
-    /// The services it enables; "none" for none
+    /// The services it enables; "none" for none [default: all but bench]
     #[arg(long, value_name = "SERVICE", value_delimiter = ',')]
     services: Vec<String>,
     /// The node's certificate

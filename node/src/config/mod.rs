@@ -15,6 +15,6 @@ pub use address::{AddressError, PeerAddress};
 pub use gather::{Flag, Sources};
 pub use limits::{LimitError, LimitKey, Limits};
 pub use log::{LevelError, LogFormat, LogPlan};
-pub use plan::{BUILT_IN_SERVICES, Draft, Plan, PlanError, Services};
+pub use plan::{BUILT_IN_SERVICES, Draft, Plan, PlanError, SERVICES_TO_NAME, Services};
 pub use settings::{Key, Origin, Problem, Said, Settings, SettingsError, Shape, key};
 pub use value::Value;

@@ -12,7 +12,11 @@ use super::address::PeerAddress;
 use super::limits::{LimitError, Limits};
 
 /// The services that the program brings along.
-pub const BUILT_IN_SERVICES: &[&str] = &["people"];
+pub const BUILT_IN_SERVICES: &[&str] = &["people", "bench"];
+
+/// Those of them that a node enables only where they are named: who may call them can make the
+/// node work.
+pub const SERVICES_TO_NAME: &[&str] = &["bench"];
 
 /// What one node is, in all that can be checked before it starts: its role allows what it is to
 /// do, its identity and its trust belong to one network, its limits agree.
@@ -54,7 +58,7 @@ pub struct Draft {
 /// Which services a node enables.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Services {
-    /// All that it has.
+    /// All that it has, but those that must be named ([`SERVICES_TO_NAME`]).
     #[default]
     All,
     /// Only these.
@@ -66,7 +70,7 @@ impl Services {
     #[must_use]
     pub fn enables(&self, service: &str) -> bool {
         match self {
-            Self::All => true,
+            Self::All => !SERVICES_TO_NAME.contains(&service),
             Self::Only(names) => names.contains(service),
         }
     }
@@ -321,6 +325,12 @@ mod tests {
             }
             assert_eq!(draft.check().is_ok(), allowed, "{role}, listens {listens}, dials {dials}");
         }
+    }
+
+    #[test]
+    fn what_must_be_named_is_not_among_all() {
+        assert!(Services::All.enables("people") && !Services::All.enables("bench"));
+        assert!(Services::Only(["bench".to_owned()].into()).enables("bench"));
     }
 
     #[test]

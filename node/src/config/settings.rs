@@ -113,7 +113,7 @@ static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
             List,
             None,
             r#"["people"]"#,
-            "The services it enables; all where nothing is said",
+            "The services it enables; all but bench, which makes load, where nothing is said",
         ),
         key(key::CERTIFICATE, Path, None, r#""certs/hub.pem""#, "The node's certificate"),
         key(key::KEY, Path, None, r#""certs/hub.key""#, "The certificate's private key"),

@@ -32,7 +32,7 @@ pub(super) struct NodeSpec {
     pub(super) role: Role,
     pub(super) listens: bool,
     pub(super) dials: Vec<NodeName>,
-    /// The services that it enables; all of them, where nothing is said.
+    /// The services that it enables; all but bench where nothing is said.
     pub(super) services: Option<Vec<String>>,
     pub(super) calls: Vec<Call>,
 }
