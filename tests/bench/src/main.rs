@@ -27,6 +27,7 @@
 //!   request. Bare quinn does the same but for the hello.
 
 mod case;
+mod cases;
 mod contender;
 mod end;
 mod load;
@@ -40,6 +41,7 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
 use crate::case::Case;
+use crate::end::Threads;
 use crate::report::Report;
 use crate::rounds::Rounds;
 
@@ -64,12 +66,12 @@ struct Options {
     /// Measures only the cases whose name begins so
     #[arg(long, value_name = "CASE")]
     only: Option<String>,
+    /// What tonic and tarpc run on: one thread is the better of the two
+    #[arg(long, value_enum, default_value_t = Threads::One)]
+    threads: Threads,
     /// The folder for report.md and report.json
     #[arg(long, value_name = "FOLDER", default_value = "target/bench")]
     out: PathBuf,
-    /// Ends with status 1 where a goal is not reached
-    #[arg(long)]
-    check: bool,
 }
 
 /// One end of a measurement: how this program runs itself.
@@ -93,18 +95,18 @@ fn main() -> Result<()> {
 }
 
 fn bench(options: &Options) -> Result<()> {
-    let cases = Case::all(options.quick);
+    let cases = cases::all(options.quick);
     let chosen = |case: &Case| options.only.as_ref().is_none_or(|only| case.name.starts_with(only));
     let cases: Vec<_> = cases.into_iter().filter(chosen).collect();
     anyhow::ensure!(!cases.is_empty(), "no case begins so: see the table of a whole run");
     let rounds = if options.quick { options.rounds.min(3) } else { options.rounds };
 
-    let measured = Rounds::of(rounds, cases)?.run()?;
+    let measured = Rounds::of(rounds, options.threads, cases)?.run()?;
     let report = Report::of(&measured);
     println!("{}", report.table());
     let written = report.write(&options.out)?;
     println!("written: {}", written.map(|path| path.display().to_string()).join(", "));
-    if options.check && !report.reaches_its_goals() {
+    if !report.reaches_its_goals() {
         std::process::exit(1);
     }
     Ok(())

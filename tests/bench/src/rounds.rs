@@ -12,18 +12,19 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tempfile::TempDir;
 
-use crate::case::Case;
+use crate::case::{Case, Measure};
 use crate::contender::Contender;
-use crate::end::{DriverJob, ListenerJob, TrustFolder};
+use crate::end::{DriverJob, RunFolder, Setting, Threads};
 use crate::load::Reading;
 
 /// A run to be made.
 pub(crate) struct Rounds {
     rounds: u32,
+    threads: Threads,
     cases: Vec<Case>,
-    trust: TrustFolder,
-    /// Holds the authority of the run, until it is over.
-    _folder: TempDir,
+    folder: RunFolder,
+    /// Removes the folder when the run is over.
+    _remove: TempDir,
 }
 
 /// A case, and the readings of each round by contender.
@@ -33,11 +34,11 @@ pub(crate) struct Measured {
 }
 
 impl Rounds {
-    pub(crate) fn of(rounds: u32, cases: Vec<Case>) -> Result<Self> {
-        let folder = tempfile::tempdir()?;
-        let trust = folder.path().join("authority");
-        Authority::create(&"bench".parse()?, DEFAULT_AUTHORITY_LIFE)?.save(&trust)?;
-        Ok(Self { rounds, cases, trust: TrustFolder(trust), _folder: folder })
+    pub(crate) fn of(rounds: u32, threads: Threads, cases: Vec<Case>) -> Result<Self> {
+        let remove = tempfile::tempdir()?;
+        let folder = RunFolder(remove.path().join("run"));
+        Authority::create(&"bench".parse()?, DEFAULT_AUTHORITY_LIFE)?.save(&folder.0)?;
+        Ok(Self { rounds, threads, cases, folder, _remove: remove })
     }
 
     /// Measures, and says on standard error what is being measured.
@@ -45,7 +46,7 @@ impl Rounds {
         let mut measured: Vec<_> = self.cases.iter().map(Measured::nothing_of).collect();
         for round in 1..=self.rounds {
             for Measured { case, rounds } in &mut measured {
-                let mut contenders = case.contenders.to_vec();
+                let mut contenders = case.contenders();
                 if round % 2 == 0 {
                     contenders.reverse();
                 }
@@ -64,12 +65,12 @@ impl Rounds {
     }
 
     fn measure(&self, case: &Case, contender: Contender) -> Result<Reading> {
-        let (trust, cores) = (self.trust.clone(), case.cores);
-        let mut listener =
-            End::start("listener", &ListenerJob { contender, cores, trust: trust.clone() })?;
+        let (cores, threads, folder) = (case.cores, self.threads, self.folder.clone());
+        let setting = Setting { contender, cores, threads, folder };
+        let mut listener = End::start("listener", &setting)?;
         let address: SocketAddr = listener.says()?;
         let (work, pid) = (case.work, listener.child.id());
-        let job = DriverJob { contender, cores, trust, work, address, listener: pid };
+        let job = DriverJob { setting, work, address, listener: pid };
         let mut driver = End::start("driver", &job)?;
         let reading = driver.says()?;
         driver.finish()?;
@@ -81,6 +82,15 @@ impl Rounds {
 impl Measured {
     fn nothing_of(case: &Case) -> Self {
         Self { case: case.clone(), rounds: Vec::new() }
+    }
+
+    /// One figure for each round.
+    pub(crate) fn values(&self, contender: Contender, measure: Measure) -> Vec<f64> {
+        let of = |round: &BTreeMap<Contender, Reading>| {
+            let reading = round.get(&contender)?;
+            reading.0.get(&measure).copied()
+        };
+        self.rounds.iter().filter_map(of).collect()
     }
 }
 

@@ -1,0 +1,152 @@
+//! What a node of a measurement answers, and how it is asked.
+
+use std::sync::Arc;
+
+use anyhow::{Result, ensure};
+use bothways::Peer;
+use bothways::protocol::{Code, Effect, Failure, Method};
+use bothways::service::{Context, Router};
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+
+use crate::end::LISTENER;
+use crate::load::{Ask, Load, Reading};
+
+/// What stands around a text of 24 to 255 bytes: the map, the key, the text's head.
+const AROUND_TEXT_BYTES: usize = 8;
+/// What stands around 256 to 65,535 bytes.
+const AROUND_BYTES: usize = 9;
+
+/// Asks for the same text back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Echo {
+    body: String,
+}
+
+impl Echo {
+    /// Params that take so many bytes when they are encoded.
+    fn of(encoded_bytes: usize) -> Self {
+        Self { body: "x".repeat(encoded_bytes - AROUND_TEXT_BYTES) }
+    }
+}
+
+impl Method for Echo {
+    const NAME: &'static str = "bench.echo";
+    const EFFECT: Effect = Effect::Reads;
+    const ABOUT: &'static str = "Answers what it is asked with";
+    type Result = Self;
+}
+
+/// Asks for the same bytes back, which may be many.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct EchoBytes {
+    body: ByteBuf,
+}
+
+impl EchoBytes {
+    /// Params that take so many bytes when they are encoded.
+    fn of(encoded_bytes: usize) -> Self {
+        Self { body: vec![b'x'; encoded_bytes - AROUND_BYTES].into() }
+    }
+}
+
+impl Method for EchoBytes {
+    const NAME: &'static str = "bench.echo_bytes";
+    const EFFECT: Effect = Effect::Reads;
+    const ABOUT: &'static str = "Answers what it is asked with";
+    const MESSAGE_BYTES: usize = 1024 * 1024;
+    type Result = Self;
+}
+
+/// Asks a node to ask another, from inside a handler.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Drive {
+    pub(super) load: Load,
+}
+
+impl Method for Drive {
+    const NAME: &'static str = "bench.drive";
+    const EFFECT: Effect = Effect::Reads;
+    const ABOUT: &'static str = "Asks the listener, and says how fast it answered";
+    type Result = Reading;
+}
+
+#[derive(Debug)]
+struct Bench;
+
+/// What both nodes answer.
+pub(super) fn routes() -> Router {
+    let bench = Arc::new(Bench);
+    Router::default()
+        .on(&bench, Bench::echo) // bench.echo
+        .on(&bench, Bench::echo_bytes) // bench.echo_bytes
+        .on(&bench, Bench::drive) // bench.drive
+}
+
+impl Bench {
+    #[allow(clippy::unused_async, reason = "a handler is an async method")]
+    async fn echo(&self, _: Context, echo: Echo) -> Result<Echo, Failure> {
+        Ok(echo)
+    }
+
+    #[allow(clippy::unused_async, reason = "a handler is an async method")]
+    async fn echo_bytes(&self, _: Context, echo: EchoBytes) -> Result<EchoBytes, Failure> {
+        Ok(echo)
+    }
+
+    async fn drive(&self, context: Context, Drive { load }: Drive) -> Result<Reading, Failure> {
+        let failed = |problem: String| Failure::new(Code::Internal, problem);
+        let listener = LISTENER.parse().map_err(|_| failed("no name".to_owned()))?;
+        let listener = context.ask(&listener).ok_or_else(|| failed("no node".to_owned()))?;
+        let asker = Asker::of(listener, load.requests.body_bytes);
+        load.run([asker]).await.map_err(|error| failed(format!("{error:#}")))
+    }
+}
+
+/// A peer, and what it is asked.
+#[derive(Debug, Clone)]
+pub(super) struct Asker {
+    peer: Peer,
+    what: What,
+}
+
+#[derive(Debug, Clone)]
+enum What {
+    Text(Echo),
+    Bytes(EchoBytes),
+}
+
+impl Asker {
+    /// Asks with params of so many bytes: up to 255 bytes a text, as most params are.
+    pub(super) fn of(peer: Peer, body_bytes: usize) -> Self {
+        let what = match body_bytes {
+            ..=0xff => What::Text(Echo::of(body_bytes)),
+            _ => What::Bytes(EchoBytes::of(body_bytes)),
+        };
+        Self { peer, what }
+    }
+}
+
+impl Ask for Asker {
+    async fn ask(&self) -> Result<()> {
+        let same = match &self.what {
+            What::Text(echo) => self.peer.request(echo.clone()).await? == *echo,
+            What::Bytes(echo) => self.peer.request(echo.clone()).await? == *echo,
+        };
+        ensure!(same, "another answer than the question");
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bothways::protocol::Encoded;
+
+    use super::*;
+
+    #[test]
+    fn params_take_the_bytes_that_were_asked_for() {
+        assert_eq!(Encoded::of(&Echo::of(64)).unwrap().bytes().len(), 64);
+        assert_eq!(Encoded::of(&EchoBytes::of(65_536)).unwrap().bytes().len(), 65_536);
+    }
+}
