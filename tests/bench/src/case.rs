@@ -12,6 +12,10 @@ pub(crate) struct Case {
     pub(crate) name: &'static str,
     pub(crate) work: Work,
     pub(crate) cores: Cores,
+    /// How much a link loses each way that takes 20 ms each way; without one, loopback it is.
+    pub(crate) loss_percent: Option<u8>,
+    /// In how many rounds it is measured at the most.
+    pub(crate) rounds_max: u32,
     /// What is shown of the readings; whoever stands in a row takes part.
     pub(crate) rows: Vec<Row>,
 }
@@ -22,15 +26,17 @@ pub(crate) enum Work {
     /// Asks for a while, and asks again as soon as there is an answer.
     Requests(Requests),
     /// Starts, connects and asks once, so many times, one after the other.
-    Connects { count: usize },
-    /// Holds so many sessions on which nothing happens.
-    IdleSessions { count: usize },
+    Starts { count: usize },
+    /// Holds so many sessions on which nothing happens, for so long.
+    IdleSessions { count: usize, window: Duration },
 }
 
 /// How much is asked, and for how long.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct Requests {
-    /// How many requests are in flight.
+    /// Over how many sessions; several are asked from outside, whatever the contender.
+    pub(crate) sessions: usize,
+    /// How many requests are in flight on each session.
     pub(crate) in_flight: usize,
     /// The size of the params of each, and of its result.
     pub(crate) body_bytes: usize,
@@ -61,7 +67,12 @@ pub(crate) enum Measure {
     CpuUs,
     CpuAskingUs,
     CpuAnsweringUs,
+    /// Lines that the log's queue had no room for, at both ends.
+    DroppedPercent,
     KibPerSession,
+    ResidentMib,
+    /// Of one core.
+    IdleCpuPercent,
 }
 
 /// One line of the report.
@@ -81,18 +92,31 @@ pub(crate) enum Goal {
     AtMost(f64, Contender),
     /// So much, or less.
     NoMoreThan(f64),
-    /// Nothing: it is only shown.
+    /// Nothing: it is shown beside another.
+    Beside(Contender),
+    /// Nothing: it is shown.
     Shown,
 }
 
 impl Case {
     pub(crate) fn new(name: &'static str, work: Work) -> Self {
-        Self { name, work, cores: Cores::Free, rows: Vec::new() }
+        let (cores, loss_percent, rounds_max) = (Cores::Free, None, u32::MAX);
+        Self { name, work, cores, loss_percent, rounds_max, rows: Vec::new() }
     }
 
     /// Holds both ends to one core.
     pub(crate) fn on_one_core(self) -> Self {
         Self { cores: Cores::One, ..self }
+    }
+
+    /// Puts a link between the ends that loses so much each way.
+    pub(crate) fn with_loss(self, percent: u8) -> Self {
+        Self { loss_percent: Some(percent), ..self }
+    }
+
+    /// Is measured in so many rounds at the most.
+    pub(crate) fn rounds(self, rounds_max: u32) -> Self {
+        Self { rounds_max, ..self }
     }
 
     pub(crate) fn row(mut self, contender: Contender, measure: Measure, goal: Goal) -> Self {
@@ -125,7 +149,10 @@ impl Measure {
             Self::CpuUs => "CPU of both ends, µs",
             Self::CpuAskingUs => "CPU of the asking end, µs",
             Self::CpuAnsweringUs => "CPU of the answering end, µs",
+            Self::DroppedPercent => "log lines dropped, %",
             Self::KibPerSession => "KiB each, at the listener",
+            Self::ResidentMib => "MiB in all, at the listener",
+            Self::IdleCpuPercent => "listener's CPU, % of a core",
         }
     }
 }
@@ -134,7 +161,9 @@ impl Goal {
     /// Whose figure it is measured by.
     pub(crate) fn beside(self) -> Option<Contender> {
         match self {
-            Self::AtLeast(_, beside) | Self::AtMost(_, beside) => Some(beside),
+            Self::AtLeast(_, beside) | Self::AtMost(_, beside) | Self::Beside(beside) => {
+                Some(beside)
+            }
             Self::NoMoreThan(_) | Self::Shown => None,
         }
     }
@@ -145,7 +174,7 @@ impl Goal {
             Self::AtLeast(bound, _) => Some(ratio? >= bound),
             Self::AtMost(bound, _) => Some(ratio? <= bound),
             Self::NoMoreThan(bound) => Some(figure <= bound),
-            Self::Shown => None,
+            Self::Beside(_) | Self::Shown => None,
         }
     }
 }
@@ -156,7 +185,7 @@ impl std::fmt::Display for Goal {
             Self::AtLeast(bound, _) => write!(f, "≥ {bound:.2}"),
             Self::AtMost(bound, _) => write!(f, "≤ {bound:.2}"),
             Self::NoMoreThan(bound) => write!(f, "no more than {bound}"),
-            Self::Shown => Ok(()),
+            Self::Beside(_) | Self::Shown => Ok(()),
         }
     }
 }

@@ -50,7 +50,7 @@ pub(crate) enum Threads {
     Many,
 }
 
-/// The folder of a run, with its authority; each end issues its own identities from it.
+/// The folder of a run: its authority, from which each end issues its own identities; logs; data.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct RunFolder(pub(crate) PathBuf);
 
@@ -78,7 +78,7 @@ impl Setting {
 }
 
 impl RunFolder {
-    fn authority(&self) -> Result<Authority> {
+    pub(crate) fn authority(&self) -> Result<Authority> {
         Ok(Authority::load(&self.0)?)
     }
 
@@ -89,6 +89,16 @@ impl RunFolder {
     /// The authority's certificate, as a file.
     pub(crate) fn authority_certificate(&self) -> PathBuf {
         self.0.join("authority.pem")
+    }
+
+    /// Where an end writes its log.
+    pub(crate) fn log(&self, end: &str) -> PathBuf {
+        self.0.join(format!("{end}.log"))
+    }
+
+    /// A folder for the data of this process.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.0.join(format!("data-{}", std::process::id()))
     }
 
     pub(crate) fn identity(&self, name: &str) -> Result<Identity> {

@@ -94,6 +94,25 @@ async fn work(ask: impl Ask, times: Times, begin: Instant, end: Instant) -> Resu
     Ok(())
 }
 
+impl Reading {
+    /// Two loads that ran at the same time between the same ends, as one: the slower one's times,
+    /// and the CPU time of both ends for each request of either.
+    pub(crate) fn and(&self, other: &Self) -> Self {
+        let both = |measure: &Measure| {
+            let (ours, theirs) = (*self.0.get(measure)?, *other.0.get(measure)?);
+            let both = match measure {
+                Measure::PerSecond | Measure::MbPerSecond => ours + theirs,
+                Measure::P50Us | Measure::P99Us => ours.max(theirs),
+                // Each has divided the same CPU time by its own requests.
+                Measure::CpuUs => 1.0 / (1.0 / ours + 1.0 / theirs),
+                _ => return None,
+            };
+            Some((*measure, both))
+        };
+        Self(self.0.keys().filter_map(both).collect())
+    }
+}
+
 impl Times {
     pub(crate) fn new() -> Result<Self> {
         let longest = u64::try_from(LONGEST.as_nanos())?;

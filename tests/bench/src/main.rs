@@ -31,6 +31,7 @@ mod cases;
 mod contender;
 mod end;
 mod load;
+mod relay;
 mod report;
 mod rounds;
 mod usage;
@@ -41,6 +42,7 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
 use crate::case::Case;
+use crate::cases::Pace;
 use crate::end::Threads;
 use crate::report::Report;
 use crate::rounds::Rounds;
@@ -95,7 +97,7 @@ fn main() -> Result<()> {
 }
 
 fn bench(options: &Options) -> Result<()> {
-    let cases = cases::all(options.quick);
+    let cases = cases::all(if options.quick { Pace::Quick } else { Pace::Thorough });
     let chosen = |case: &Case| options.only.as_ref().is_none_or(|only| case.name.starts_with(only));
     let cases: Vec<_> = cases.into_iter().filter(chosen).collect();
     anyhow::ensure!(!cases.is_empty(), "no case begins so: see the table of a whole run");

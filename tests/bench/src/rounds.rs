@@ -16,6 +16,7 @@ use crate::case::{Case, Measure};
 use crate::contender::Contender;
 use crate::end::{DriverJob, RunFolder, Setting, Threads};
 use crate::load::Reading;
+use crate::relay::Relay;
 
 /// A run to be made.
 pub(crate) struct Rounds {
@@ -46,6 +47,9 @@ impl Rounds {
         let mut measured: Vec<_> = self.cases.iter().map(Measured::nothing_of).collect();
         for round in 1..=self.rounds {
             for Measured { case, rounds } in &mut measured {
+                if round > case.rounds_max {
+                    continue;
+                }
                 let mut contenders = case.contenders();
                 if round % 2 == 0 {
                     contenders.reverse();
@@ -54,7 +58,7 @@ impl Rounds {
                 for contender in contenders {
                     let name = contender.as_str();
                     eprintln!("round {round} of {}: {}: {name}", self.rounds, case.name);
-                    let reading = self.measure(case, contender);
+                    let reading = self.measure(case, contender, round);
                     let doing = || format!("{}: {name}", case.name);
                     readings.insert(contender, reading.with_context(doing)?);
                 }
@@ -64,11 +68,16 @@ impl Rounds {
         Ok(measured)
     }
 
-    fn measure(&self, case: &Case, contender: Contender) -> Result<Reading> {
+    fn measure(&self, case: &Case, contender: Contender, round: u32) -> Result<Reading> {
         let (cores, threads, folder) = (case.cores, self.threads, self.folder.clone());
         let setting = Setting { contender, cores, threads, folder };
         let mut listener = End::start("listener", &setting)?;
-        let address: SocketAddr = listener.says()?;
+        let mut address: SocketAddr = listener.says()?;
+        let lossy = |percent| Relay::start(address, percent, round.into());
+        let relay = case.loss_percent.map(lossy).transpose()?;
+        if let Some(relay) = &relay {
+            address = relay.address();
+        }
         let (work, pid) = (case.work, listener.child.id());
         let job = DriverJob { setting, work, address, listener: pid };
         let mut driver = End::start("driver", &job)?;

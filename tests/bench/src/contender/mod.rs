@@ -15,7 +15,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use self::bothways::{Asked, Mode};
+use self::bothways::{Asked, Mode, Question, Streams};
 use crate::end::{DriverJob, Setting};
 use crate::load::Reading;
 
@@ -40,6 +40,18 @@ pub(crate) enum Contender {
     BothwaysStreams,
     /// bothways, asked from another thread than its own.
     BothwaysOutside,
+    /// bothways with the exchange log on at both ends: JSON, to a file.
+    BothwaysLogged,
+    /// bothways, each end asking the other over one session.
+    BothwaysBothDirections,
+    /// bothways, asked for nothing: `node.ping`.
+    BothwaysPing,
+    /// bothways, asked for a record in its data folder: `people.get`.
+    BothwaysPeople,
+    /// bothways with one network thread, asked by sessions without a node.
+    BothwaysOneThread,
+    /// The same with four network threads.
+    BothwaysFourThreads,
 }
 
 /// Somebody who answers, as long as this is kept.
@@ -59,6 +71,12 @@ impl Contender {
             Self::Bothways => "bothways",
             Self::BothwaysStreams => "bothways, streams",
             Self::BothwaysOutside => "bothways, outside",
+            Self::BothwaysLogged => "bothways, logged",
+            Self::BothwaysBothDirections => "bothways, both directions",
+            Self::BothwaysPing => "bothways, node.ping",
+            Self::BothwaysPeople => "bothways, people.get",
+            Self::BothwaysOneThread => "bothways, 1 thread",
+            Self::BothwaysFourThreads => "bothways, 4 threads",
         }
     }
 
@@ -95,8 +113,16 @@ impl Contender {
     fn mode(self) -> Mode {
         let default = Mode::default();
         match self {
-            Self::BothwaysStreams => Mode { lanes: false, ..default },
+            Self::BothwaysStreams => Mode { streams: Streams::Own, ..default },
             Self::BothwaysOutside => Mode { asked: Asked::Outside, ..default },
+            Self::BothwaysLogged => Mode { logged: true, ..default },
+            Self::BothwaysBothDirections => Mode { asked: Asked::BothDirections, ..default },
+            Self::BothwaysPing => Mode { question: Question::Ping, ..default },
+            Self::BothwaysPeople => Mode { question: Question::Person, ..default },
+            Self::BothwaysOneThread => Mode { asked: Asked::ByHand, ..default },
+            Self::BothwaysFourThreads => {
+                Mode { asked: Asked::ByHand, network_threads: 4, ..default }
+            }
             _ => default,
         }
     }

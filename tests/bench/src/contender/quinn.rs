@@ -52,13 +52,13 @@ pub(super) async fn drive(job: &DriverJob) -> Result<Reading> {
             asker.body = body(requests.body_bytes);
             job.load(requests).run([asker]).await
         }
-        Work::Connects { count } => connects(job, count),
+        Work::Starts { count } => starts(job, count),
         Work::IdleSessions { .. } => bail!("bare quinn has no sessions"),
     }
 }
 
 /// Connects from nothing, as a node that starts does: a thread, a runtime, a socket.
-fn connects(job: &DriverJob, count: usize) -> Result<Reading> {
+fn starts(job: &DriverJob, count: usize) -> Result<Reading> {
     let (times, mut in_all) = (Times::new()?, Duration::ZERO);
     for nth in 0..count {
         let identity = job.folder().identity(&format!("{DRIVER}-{nth}"))?;

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use anyhow::{Result, ensure};
 use bothways::Peer;
+use bothways::domain::people::{CreatePerson, GetPerson};
 use bothways::protocol::{Code, Effect, Failure, Method};
-use bothways::service::{Context, Router};
+use bothways::service::{Context, Ping, Pong, Router};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
+use super::Question;
 use crate::end::LISTENER;
 use crate::load::{Ask, Load, Reading};
 
@@ -19,13 +21,13 @@ const AROUND_BYTES: usize = 9;
 
 /// Asks for the same text back.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Echo {
+pub(super) struct Echo {
     body: String,
 }
 
 impl Echo {
     /// Params that take so many bytes when they are encoded.
-    fn of(encoded_bytes: usize) -> Self {
+    pub(super) fn of(encoded_bytes: usize) -> Self {
         Self { body: "x".repeat(encoded_bytes - AROUND_TEXT_BYTES) }
     }
 }
@@ -61,13 +63,23 @@ impl Method for EchoBytes {
 /// Asks a node to ask another, from inside a handler.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Drive {
+    pub(super) whom: Whom,
+    pub(super) question: Question,
     pub(super) load: Load,
+}
+
+/// Whom a handler asks.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(super) enum Whom {
+    Listener,
+    /// Whoever asked it, over the session that this came on.
+    Caller,
 }
 
 impl Method for Drive {
     const NAME: &'static str = "bench.drive";
     const EFFECT: Effect = Effect::Reads;
-    const ABOUT: &'static str = "Asks the listener, and says how fast it answered";
+    const ABOUT: &'static str = "Asks another node, and says how fast it answered";
     type Result = Reading;
 }
 
@@ -94,12 +106,18 @@ impl Bench {
         Ok(echo)
     }
 
-    async fn drive(&self, context: Context, Drive { load }: Drive) -> Result<Reading, Failure> {
+    async fn drive(&self, context: Context, drive: Drive) -> Result<Reading, Failure> {
         let failed = |problem: String| Failure::new(Code::Internal, problem);
-        let listener = LISTENER.parse().map_err(|_| failed("no name".to_owned()))?;
-        let listener = context.ask(&listener).ok_or_else(|| failed("no node".to_owned()))?;
-        let asker = Asker::of(listener, load.requests.body_bytes);
-        load.run([asker]).await.map_err(|error| failed(format!("{error:#}")))
+        let peer = match drive.whom {
+            Whom::Listener => LISTENER.parse().ok().and_then(|listener| context.ask(&listener)),
+            Whom::Caller => context.caller(),
+        };
+        let peer = peer.ok_or_else(|| failed("nobody to ask".to_owned()))?;
+        let driving = async {
+            let body_bytes = drive.load.requests.body_bytes;
+            drive.load.run([Asker::of(peer, drive.question, body_bytes).await?]).await
+        };
+        driving.await.map_err(|error| failed(format!("{error:#}")))
     }
 }
 
@@ -107,31 +125,39 @@ impl Bench {
 #[derive(Debug, Clone)]
 pub(super) struct Asker {
     peer: Peer,
-    what: What,
+    params: Params,
 }
 
 #[derive(Debug, Clone)]
-enum What {
+enum Params {
     Text(Echo),
     Bytes(EchoBytes),
+    Ping,
+    Person(GetPerson),
 }
 
 impl Asker {
-    /// Asks with params of so many bytes: up to 255 bytes a text, as most params are.
-    pub(super) fn of(peer: Peer, body_bytes: usize) -> Self {
-        let what = match body_bytes {
-            ..=0xff => What::Text(Echo::of(body_bytes)),
-            _ => What::Bytes(EchoBytes::of(body_bytes)),
+    pub(super) async fn of(peer: Peer, question: Question, body_bytes: usize) -> Result<Self> {
+        let params = match (question, body_bytes) {
+            (Question::Echo, ..=0xff) => Params::Text(Echo::of(body_bytes)),
+            (Question::Echo, _) => Params::Bytes(EchoBytes::of(body_bytes)),
+            (Question::Ping, _) => Params::Ping,
+            (Question::Person, _) => {
+                let ann = CreatePerson { name: "Ann".parse()?, title: None };
+                Params::Person(GetPerson { id: peer.request(ann).await?.id })
+            }
         };
-        Self { peer, what }
+        Ok(Self { peer, params })
     }
 }
 
 impl Ask for Asker {
     async fn ask(&self) -> Result<()> {
-        let same = match &self.what {
-            What::Text(echo) => self.peer.request(echo.clone()).await? == *echo,
-            What::Bytes(echo) => self.peer.request(echo.clone()).await? == *echo,
+        let same = match &self.params {
+            Params::Text(echo) => self.peer.request(echo.clone()).await? == *echo,
+            Params::Bytes(echo) => self.peer.request(echo.clone()).await? == *echo,
+            Params::Ping => self.peer.request(Ping {}).await? == Pong {},
+            Params::Person(get) => self.peer.request(get.clone()).await?.id == get.id,
         };
         ensure!(same, "another answer than the question");
         Ok(())

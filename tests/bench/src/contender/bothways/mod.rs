@@ -1,33 +1,49 @@
 //! bothways, as its users have it: a node that answers, and a node that asks.
 
+mod by_hand;
+mod idle;
+mod log;
 mod methods;
+mod requests;
+mod starts;
 
-use std::time::{Duration, Instant};
+use std::net::SocketAddr;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use bothways::Node;
 use bothways::config::{Draft, LimitError, Limits, Plan};
-use tokio::task::JoinSet;
+use bothways::{Node, Services};
+use serde::{Deserialize, Serialize};
 
-use self::methods::{Asker, Drive, routes};
-use super::{BETWEEN_STARTS, Listening};
-use crate::case::{Measure, Work};
+use self::methods::{Asker, routes};
+use super::Listening;
+use crate::case::Work;
 use crate::cases::BODY_BYTES;
-use crate::end::{DRIVER, DriverJob, LISTENER, Setting};
-use crate::load::{Ask, Load, Reading, Times};
-use crate::usage::resident_kib;
+use crate::end::{DriverJob, LISTENER, Setting};
+use crate::load::{Ask, Reading};
 
 /// How long a measurement may take: more than any does.
 const LONGEST: Duration = Duration::from_secs(60);
-/// How long after the last session the listener's memory is read.
-const SETTLED: Duration = Duration::from_secs(1);
 
 /// What is particular about one kind of bothways.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Mode {
-    /// Small requests share a stream; otherwise each has its own.
-    pub(super) lanes: bool,
+    pub(super) streams: Streams,
+    /// How many network threads the listener has.
+    pub(super) network_threads: u64,
     pub(super) asked: Asked,
+    pub(super) question: Question,
+    /// Both ends write the exchange log to a file.
+    pub(super) logged: bool,
+}
+
+/// Which streams small requests take.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Streams {
+    /// Those that they share.
+    Lanes,
+    /// One for each request.
+    Own,
 }
 
 /// Where the requests come from.
@@ -35,18 +51,38 @@ pub(super) struct Mode {
 pub(super) enum Asked {
     /// A handler of the node that asks: on the node's own thread.
     Handler,
+    /// A handler of each node: half of the requests in either direction, over one session.
+    BothDirections,
     /// A program with a runtime of its own.
     Outside,
+    /// Sessions without a node at their asking end.
+    ByHand,
+}
+
+/// What is asked.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(super) enum Question {
+    /// For what was sent: up to 255 bytes a text, as most params are, more as bytes.
+    Echo,
+    /// For a sign of life: no params, no result.
+    Ping,
+    /// For a person of the directory, who is created first.
+    Person,
 }
 
 impl Default for Mode {
     fn default() -> Self {
-        Self { lanes: true, asked: Asked::Handler }
+        Self {
+            streams: Streams::Lanes,
+            network_threads: 1,
+            asked: Asked::Handler,
+            question: Question::Echo,
+            logged: false,
+        }
     }
 }
 
 impl Mode {
-    /// A plan that does nothing yet.
     fn draft(self, job: &DriverJob, name: &str) -> Result<Draft> {
         let draft = Plan::draft(job.folder().identity(name)?, job.folder().trust()?);
         Ok(draft.peer(LISTENER.parse()?, job.address).limits(self.limits()?))
@@ -54,7 +90,7 @@ impl Mode {
 
     fn limits(self) -> Result<Limits> {
         let mut limits = Limits::default();
-        if !self.lanes {
+        if let Streams::Own = self.streams {
             set(&mut limits, "limits.lane_message_bytes", 0)?;
         }
         Ok(limits)
@@ -70,63 +106,40 @@ fn set(limits: &mut Limits, path: &str, value: u64) -> Result<()> {
 }
 
 pub(super) async fn listen(setting: &Setting, mode: Mode) -> Result<Listening> {
-    let (identity, trust) = (setting.folder.identity(LISTENER)?, setting.folder.trust()?);
-    let draft = Plan::draft(identity, trust).listen("127.0.0.1:0".parse()?);
-    let node = Node::start(draft.limits(mode.limits()?).check()?, routes()).await?;
+    let folder = &setting.folder;
+    let logs = mode.logged.then(|| log::start(folder, LISTENER)).transpose()?;
+    let mut limits = mode.limits()?;
+    set(&mut limits, "limits.network_threads", mode.network_threads)?;
+    let plan = Plan::draft(folder.identity(LISTENER)?, folder.trust()?)
+        .listen(SocketAddr::from(([127, 0, 0, 1], 0)))
+        .data(folder.data())
+        .limits(limits)
+        .check()?;
+    let (services, routes) = match mode.question {
+        Question::Echo | Question::Ping => (None, routes()),
+        Question::Person => {
+            let services = Services::open(&plan)?;
+            let routes = routes().and(services.router());
+            (Some(services), routes)
+        }
+    };
+    let node = Node::start(plan, routes).await?;
     let address = node.listening().next().context("the node has no address")?;
-    Ok(Listening::new(address, node))
+    Ok(Listening::new(address, (node, services, logs)))
 }
 
 pub(super) async fn drive(job: &DriverJob, mode: Mode) -> Result<Reading> {
     match job.work {
-        Work::Requests(requests) => ask(job, mode, job.load(requests)).await,
-        Work::Connects { count } => connects(job, mode, count).await,
-        Work::IdleSessions { count } => idle(job, mode, count).await,
+        Work::Requests(requests) if mode.logged => requests::logged(job, mode, requests).await,
+        Work::Requests(requests) => requests::ask(job, mode, requests).await,
+        Work::Starts { count } => starts::measure(job, mode, count).await,
+        Work::IdleSessions { count, window } => idle::measure(job, count, window).await,
     }
-}
-
-async fn ask(job: &DriverJob, mode: Mode, load: Load) -> Result<Reading> {
-    let node = Node::start(mode.draft(job, DRIVER)?.check()?, routes()).await?;
-    let listener = Asker::of(node.peer(LISTENER), load.requests.body_bytes);
-    listener.ask().await?;
-    match mode.asked {
-        Asked::Outside => load.run([listener]).await,
-        Asked::Handler => Ok(node.peer(DRIVER).within(LONGEST).request(Drive { load }).await?),
-    }
-}
-
-async fn connects(job: &DriverJob, mode: Mode, count: usize) -> Result<Reading> {
-    let (times, mut in_all) = (Times::new()?, Duration::ZERO);
-    let mut stopping = JoinSet::new();
-    for nth in 0..count {
-        let draft = mode.draft(job, &format!("{DRIVER}-{nth}"))?;
-        let began = Instant::now();
-        let node = connected(draft).await?;
-        let took = began.elapsed();
-        times.take(took);
-        in_all += took;
-        stopping.spawn(async move { node.stop().await });
-        tokio::time::sleep(BETWEEN_STARTS).await;
-    }
-    stopping.join_all().await;
-    Ok(times.reading(in_all))
-}
-
-async fn idle(job: &DriverJob, mode: Mode, count: usize) -> Result<Reading> {
-    let _first = connected(mode.draft(job, DRIVER)?).await?;
-    let before_kib = resident_kib(job.listener)?;
-    let mut idle = Vec::new();
-    for nth in 0..count {
-        idle.push(connected(mode.draft(job, &format!("{DRIVER}-{nth}"))?).await?);
-    }
-    tokio::time::sleep(SETTLED).await;
-    let grown = resident_kib(job.listener)?.saturating_sub(before_kib);
-    Ok(Reading([(Measure::KibPerSession, grown as f64 / count as f64)].into()))
 }
 
 /// Starts a node and waits for its first answer.
 async fn connected(draft: Draft) -> Result<Node> {
     let node = Node::start(draft.check()?, routes()).await?;
-    Asker::of(node.peer(LISTENER), BODY_BYTES).ask().await?;
+    Asker::of(node.peer(LISTENER), Question::Echo, BODY_BYTES).await?.ask().await?;
     Ok(node)
 }
