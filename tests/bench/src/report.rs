@@ -1,4 +1,5 @@
-//! From readings to medians, ratios and verdicts; on a terminal, as Markdown, as JSON.
+//! From readings to medians, ratios and verdicts; on a terminal, as Markdown, as JSON, and the
+//! case that is charted as a chart.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -13,6 +14,8 @@ use comfy_table::{CellAlignment, Table};
 use serde::Serialize;
 
 use crate::case::{Measure, Row};
+use crate::cases::{BODY_BYTES, CHARTED};
+use crate::chart::{Bar, Chart};
 use crate::contender::Contender;
 use crate::rounds::Measured;
 
@@ -25,6 +28,9 @@ pub(crate) struct Report {
     lines: Vec<Line>,
     /// Every figure of every round, those that have no line included.
     cases: Vec<Figures>,
+    /// Only where its case was measured.
+    #[serde(skip)]
+    chart: Option<Chart>,
 }
 
 /// One measure of one case for one contender, beside the first contender of the case.
@@ -61,9 +67,10 @@ impl Report {
     pub(crate) fn of(measured: &[Measured]) -> Self {
         Self {
             rounds: measured.iter().map(|measured| measured.rounds.len()).max().unwrap_or(0),
-            cores: thread::available_parallelism().map_or(1, NonZero::get),
+            cores: cores(),
             lines: measured.iter().flat_map(lines).collect(),
             cases: measured.iter().map(figures).collect(),
+            chart: measured.iter().find(|measured| measured.case.name == CHARTED).map(chart),
         }
     }
 
@@ -87,13 +94,20 @@ impl Report {
         table
     }
 
-    /// Writes both files into a folder, and says where they are.
-    pub(crate) fn write(&self, folder: &Path) -> Result<[PathBuf; 2]> {
+    /// Writes the files into a folder, and says where they are.
+    pub(crate) fn write(&self, folder: &Path) -> Result<Vec<PathBuf>> {
+        let mut files = vec![
+            ("report.md", self.markdown()),
+            ("report.json", serde_json::to_string_pretty(self)?),
+        ];
+        files.extend(self.chart.as_ref().map(|chart| ("report.svg", chart.to_string())));
         fs::create_dir_all(folder)?;
-        let [markdown, json] = ["report.md", "report.json"].map(|name| folder.join(name));
-        fs::write(&markdown, self.markdown())?;
-        fs::write(&json, serde_json::to_string_pretty(self)?)?;
-        Ok([markdown, json])
+        let write = |(name, text)| {
+            let path = folder.join(name);
+            fs::write(&path, text)?;
+            Ok(path)
+        };
+        files.into_iter().map(write).collect()
     }
 
     fn markdown(&self) -> String {
@@ -103,15 +117,27 @@ impl Report {
         for line in &self.lines {
             row(&mut text, &line.cells());
         }
-        let Self { rounds, cores, .. } = self;
-        let (rounds, cores) = (format!("{rounds} rounds"), format!("{cores} cores"));
         // A String takes what is written to it.
-        let _ = writeln!(
-            text,
-            "\nMedians of {rounds} and of their ratios, both ends on one machine with {cores}."
-        );
+        let _ = writeln!(text, "\n{} Some cases take fewer rounds.", how_measured(self.rounds));
         text
     }
+}
+
+/// What the figures are, in one sentence.
+fn how_measured(rounds: usize) -> String {
+    let machine = format!("one machine with {} cores", cores());
+    format!("Medians of {rounds} rounds and of their ratios, both ends on {machine}.")
+}
+
+fn cores() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get)
+}
+
+fn chart(measured: &Measured) -> Chart {
+    let bar = |contender| Bar::of(contender, |measure| median(measured.values(contender, measure)));
+    let title = format!("Requests of {BODY_BYTES} bytes, {CHARTED}, over one session");
+    let bars = measured.case.contenders().into_iter().map(bar).collect();
+    Chart::of(title, how_measured(measured.rounds.len()), bars)
 }
 
 fn row<T: std::fmt::Display>(text: &mut String, cells: &[T]) {
@@ -185,7 +211,7 @@ fn median(mut values: Vec<f64>) -> f64 {
 }
 
 /// A figure with as many digits as are of use.
-fn shown(value: f64) -> String {
+pub(crate) fn shown(value: f64) -> String {
     match value {
         large if large >= 1_000.0 => thousands(&format!("{large:.0}")),
         middling if middling >= 100.0 => format!("{middling:.0}"),

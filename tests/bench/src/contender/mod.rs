@@ -80,6 +80,11 @@ impl Contender {
         }
     }
 
+    /// Whether it is some kind of bothways.
+    pub(crate) fn is_bothways(self) -> bool {
+        !matches!(self, Self::Quinn | Self::QuinnFramed | Self::Tonic | Self::Tarpc)
+    }
+
     /// Whether it can run on many threads. It does only where that is asked for: with 64 in flight
     /// on two cores one thread answered as many requests for half the CPU time (tonic), and twice as
     /// many for a quarter of it (tarpc).
