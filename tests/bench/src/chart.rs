@@ -9,8 +9,8 @@ use crate::report::shown;
 
 const WIDTH: u32 = 760;
 /// Where bars begin, and how long the longest is.
-const BARS_X: u32 = 190;
-const BAR_MAX: f64 = 280.0;
+const BARS_X: u32 = 215;
+const BAR_MAX: f64 = 255.0;
 /// Where the three columns of numbers end.
 const COLUMNS: [(u32, &str); 3] = [(560, "requests/s"), (650, "p99, µs"), (752, "CPU, µs each")];
 const ROW_HEIGHT: u32 = 26;

@@ -118,7 +118,11 @@ impl Report {
             row(&mut text, &line.cells());
         }
         // A String takes what is written to it.
-        let _ = writeln!(text, "\n{} Some cases take fewer rounds.", how_measured(self.rounds));
+        let _ = writeln!(
+            text,
+            "\n{} A ratio is the median of the rounds' own. Some cases take fewer rounds.",
+            how_measured(self.rounds)
+        );
         text
     }
 }
@@ -126,7 +130,7 @@ impl Report {
 /// What the figures are, in one sentence.
 fn how_measured(rounds: usize) -> String {
     let machine = format!("one machine with {} cores", cores());
-    format!("Medians of {rounds} rounds and of their ratios, both ends on {machine}.")
+    format!("Medians of {rounds} rounds, both ends on {machine}.")
 }
 
 fn cores() -> usize {

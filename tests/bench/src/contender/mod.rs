@@ -67,7 +67,7 @@ impl Contender {
             Self::Quinn => "quinn",
             Self::QuinnFramed => "quinn framed",
             Self::Tonic => "tonic",
-            Self::Tarpc => "tarpc",
+            Self::Tarpc => "tarpc, no TLS",
             Self::Bothways => "bothways",
             Self::BothwaysStreams => "bothways, streams",
             Self::BothwaysOutside => "bothways, outside",

@@ -47,13 +47,15 @@ pub(super) async fn dial(
     Ok(endpoint.connect_with(config, address, LISTENER)?.await?)
 }
 
+/// A socket as a bothways node opens it.
 fn endpoint(config: Option<ServerConfig>) -> Result<Endpoint> {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
     let runtime = Arc::new(TokioRuntime);
     Endpoint::new(EndpointConfig::default(), config, socket, runtime).context("no endpoint")
 }
 
-/// The transport settings of a bothways node with default limits.
+/// The transport settings of a bothways node with default limits: what `quic_settings` does in
+/// `node/src/transport/endpoint.rs`.
 fn settings(keep_alive: Option<Duration>) -> Result<TransportConfig> {
     let limits = Limits::default();
     let whole = |value: usize| VarInt::try_from(value as u64);
