@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Measures bothways beside bare quinn; `scripts/bench.sh --help` says how to choose.
+# Measures bothways beside quinn, tonic and tarpc, and ends with status 1 where it falls short of a
+# goal; `scripts/bench.sh --help` says how to choose.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)

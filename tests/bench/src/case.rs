@@ -1,4 +1,4 @@
-//! What is measured, and what bothways is to reach in it.
+//! What a case is: the work, where it runs, who takes part, and what is to be reached in it.
 
 use std::time::Duration;
 
@@ -6,30 +6,43 @@ use serde::{Deserialize, Serialize};
 
 use crate::contender::Contender;
 
-/// How many bytes the params and the result of a request hold.
-pub(crate) const BODY_BYTES: usize = 64;
-
 /// One case: the same work for each of its contenders.
 #[derive(Debug, Clone)]
 pub(crate) struct Case {
     pub(crate) name: &'static str,
     pub(crate) work: Work,
     pub(crate) cores: Cores,
-    /// The first one is what the others are measured by.
-    pub(crate) contenders: &'static [Contender],
-    /// What is shown of the readings, and what bothways is to reach.
+    /// How much a link loses each way that takes 20 ms each way; without one, loopback it is.
+    pub(crate) loss_percent: Option<u8>,
+    /// In how many rounds it is measured at the most.
+    pub(crate) rounds_max: u32,
+    /// What is shown of the readings; whoever stands in a row takes part.
     pub(crate) rows: Vec<Row>,
 }
 
 /// What the driver does.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) enum Work {
-    /// Asks over one session for so long, with so many requests in flight.
-    Requests { in_flight: usize, warm_up: Duration, window: Duration },
+    /// Asks for a while, and asks again as soon as there is an answer.
+    Requests(Requests),
     /// Starts, connects and asks once, so many times, one after the other.
-    Connects { count: usize },
-    /// Holds so many sessions on which nothing happens.
-    IdleSessions { count: usize },
+    Starts { count: usize },
+    /// Holds so many sessions on which nothing happens, for so long.
+    IdleSessions { count: usize, window: Duration },
+}
+
+/// How much is asked, and for how long.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Requests {
+    /// Over how many sessions; several are asked from outside, whatever the contender.
+    pub(crate) sessions: usize,
+    /// How many requests are in flight on each session.
+    pub(crate) in_flight: usize,
+    /// The size of the params of each, and of its result.
+    pub(crate) body_bytes: usize,
+    /// The time before the window: asked as in it, and not counted.
+    pub(crate) warm_up: Duration,
+    pub(crate) window: Duration,
 }
 
 /// Where the two ends may run.
@@ -46,80 +59,82 @@ pub(crate) enum Cores {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Measure {
     PerSecond,
+    /// Params, or results, in a second; each way the same.
+    MbPerSecond,
     P50Us,
     P99Us,
     /// CPU time of both ends for one request.
     CpuUs,
     CpuAskingUs,
     CpuAnsweringUs,
+    /// Lines that the log's queue had no room for, at both ends.
+    DroppedPercent,
     KibPerSession,
+    ResidentMib,
+    /// Of one core.
+    IdleCpuPercent,
 }
 
 /// One line of the report.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Row {
+    pub(crate) contender: Contender,
     pub(crate) measure: Measure,
-    /// What bothways is to reach.
-    pub(crate) goal: Option<Goal>,
+    pub(crate) goal: Goal,
 }
 
-/// A bound on the ratio to the first contender, where it does not say otherwise.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
+/// What a figure is to reach.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Goal {
-    AtLeast(f64),
-    AtMost(f64),
-    /// A bound on the figure itself.
+    /// So many times the figure of another, or more.
+    AtLeast(f64, Contender),
+    /// So many times the figure of another, or less.
+    AtMost(f64, Contender),
+    /// So much, or less.
     NoMoreThan(f64),
+    /// Nothing: it is shown beside another.
+    Beside(Contender),
+    /// Nothing: it is shown.
+    Shown,
 }
 
 impl Case {
-    /// Every case, in the order of the report; quick ones take shorter windows.
-    pub(crate) fn all(quick: bool) -> Vec<Self> {
-        let requests = |in_flight| Work::Requests {
-            in_flight,
-            warm_up: Duration::from_millis(if quick { 300 } else { 1_000 }),
-            window: Duration::from_millis(if quick { 1_200 } else { 4_000 }),
-        };
-        // Below the rate of Initials at which a node asks for a Retry, whatever the machine.
-        let connects = Work::Connects { count: if quick { 50 } else { 150 } };
-        let sessions = Work::IdleSessions { count: if quick { 200 } else { 500 } };
-        let three = &[Contender::Quinn, Contender::Bothways, Contender::BothwaysOutside];
-        let two = &[Contender::Quinn, Contender::Bothways];
-        use Goal::{AtLeast, AtMost, NoMoreThan};
-        use Measure::{CpuUs, KibPerSession, P50Us, P99Us, PerSecond};
-        vec![
-            Self::new("64 in flight", requests(64), Cores::Free, three)
-                .row(PerSecond, AtLeast(0.90))
-                .row(P99Us, AtMost(1.2))
-                .shown(CpuUs),
-            Self::new("64 in flight, one core", requests(64), Cores::One, three)
-                .shown(PerSecond)
-                .row(CpuUs, AtMost(1.15)),
-            Self::new("1 in flight", requests(1), Cores::Free, three).shown(P50Us).shown(P99Us),
-            Self::new("1 in flight, one core", requests(1), Cores::One, three)
-                .row(P50Us, AtMost(1.10))
-                .shown(CpuUs),
-            Self::new("start to first response", connects, Cores::Free, two)
-                .row(P50Us, AtMost(1.25))
-                .shown(PerSecond),
-            Self::new("idle sessions", sessions, Cores::Free, two)
-                .row(KibPerSession, NoMoreThan(44.0)),
-        ]
+    pub(crate) fn new(name: &'static str, work: Work) -> Self {
+        let (cores, loss_percent, rounds_max) = (Cores::Free, None, u32::MAX);
+        Self { name, work, cores, loss_percent, rounds_max, rows: Vec::new() }
     }
 
-    fn new(name: &'static str, work: Work, cores: Cores, contenders: &'static [Contender]) -> Self {
-        Self { name, work, cores, contenders, rows: Vec::new() }
+    /// Holds both ends to one core.
+    pub(crate) fn on_one_core(self) -> Self {
+        Self { cores: Cores::One, ..self }
     }
 
-    fn row(mut self, measure: Measure, goal: Goal) -> Self {
-        self.rows.push(Row { measure, goal: Some(goal) });
+    /// Puts a link between the ends that loses so much each way.
+    pub(crate) fn with_loss(self, percent: u8) -> Self {
+        Self { loss_percent: Some(percent), ..self }
+    }
+
+    /// Is measured in so many rounds at the most.
+    pub(crate) fn rounds(self, rounds_max: u32) -> Self {
+        Self { rounds_max, ..self }
+    }
+
+    pub(crate) fn row(mut self, contender: Contender, measure: Measure, goal: Goal) -> Self {
+        self.rows.push(Row { contender, measure, goal });
         self
     }
 
-    fn shown(mut self, measure: Measure) -> Self {
-        self.rows.push(Row { measure, goal: None });
-        self
+    /// Who takes part, each of them once, in the order of the rows.
+    pub(crate) fn contenders(&self) -> Vec<Contender> {
+        let mut contenders = Vec::new();
+        for row in &self.rows {
+            for contender in row.goal.beside().into_iter().chain([row.contender]) {
+                if !contenders.contains(&contender) {
+                    contenders.push(contender);
+                }
+            }
+        }
+        contenders
     }
 }
 
@@ -128,22 +143,38 @@ impl Measure {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::PerSecond => "per second",
+            Self::MbPerSecond => "MB/s each way",
             Self::P50Us => "p50, µs",
             Self::P99Us => "p99, µs",
             Self::CpuUs => "CPU of both ends, µs",
             Self::CpuAskingUs => "CPU of the asking end, µs",
             Self::CpuAnsweringUs => "CPU of the answering end, µs",
+            Self::DroppedPercent => "log lines dropped, %",
             Self::KibPerSession => "KiB each, at the listener",
+            Self::ResidentMib => "MiB in all, at the listener",
+            Self::IdleCpuPercent => "listener's CPU, % of a core",
         }
     }
 }
 
 impl Goal {
-    pub(crate) fn is_reached_by(self, figure: f64, ratio: f64) -> bool {
+    /// Whose figure it is measured by.
+    pub(crate) fn beside(self) -> Option<Contender> {
         match self {
-            Self::AtLeast(bound) => ratio >= bound,
-            Self::AtMost(bound) => ratio <= bound,
-            Self::NoMoreThan(bound) => figure <= bound,
+            Self::AtLeast(_, beside) | Self::AtMost(_, beside) | Self::Beside(beside) => {
+                Some(beside)
+            }
+            Self::NoMoreThan(_) | Self::Shown => None,
+        }
+    }
+
+    /// Whether it is reached; `None` where there is nothing to reach.
+    pub(crate) fn is_reached_by(self, figure: f64, ratio: Option<f64>) -> Option<bool> {
+        match self {
+            Self::AtLeast(bound, _) => Some(ratio? >= bound),
+            Self::AtMost(bound, _) => Some(ratio? <= bound),
+            Self::NoMoreThan(bound) => Some(figure <= bound),
+            Self::Beside(_) | Self::Shown => None,
         }
     }
 }
@@ -151,9 +182,10 @@ impl Goal {
 impl std::fmt::Display for Goal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::AtLeast(bound) => write!(f, "≥ {bound:.2}"),
-            Self::AtMost(bound) => write!(f, "≤ {bound:.2}"),
+            Self::AtLeast(bound, _) => write!(f, "≥ {bound:.2}"),
+            Self::AtMost(bound, _) => write!(f, "≤ {bound:.2}"),
             Self::NoMoreThan(bound) => write!(f, "no more than {bound}"),
+            Self::Beside(_) | Self::Shown => Ok(()),
         }
     }
 }

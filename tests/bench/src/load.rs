@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 use tokio::time::sleep_until;
 
-use crate::case::Measure;
+use crate::case::{Measure, Requests};
 use crate::usage::cpu_time;
 
 /// The longest time that a histogram tells apart from longer ones.
@@ -22,15 +22,12 @@ pub(crate) trait Ask: Clone + Send + 'static {
     fn ask(&self) -> impl Future<Output = Result<()>> + Send;
 }
 
-/// How much to ask, and for how long.
+/// How much to ask, and of whom.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct Load {
-    pub(crate) in_flight: usize,
-    /// The time before the window: asked as in it, and not counted.
-    pub(crate) warm_up: Duration,
-    pub(crate) window: Duration,
-    /// The process that answers.
-    pub(crate) listener: u32,
+    pub(crate) requests: Requests,
+    /// The process that answers, whose CPU time is read.
+    pub(crate) answering: u32,
 }
 
 /// What was measured.
@@ -42,14 +39,21 @@ pub(crate) struct Reading(pub(crate) BTreeMap<Measure, f64>);
 pub(crate) struct Times(Arc<Mutex<Histogram<u64>>>);
 
 impl Load {
-    /// Asks on the runtime that this is polled on, and counts what was answered in the window.
-    pub(crate) async fn run(self, ask: impl Ask) -> Result<Reading> {
-        let begin = Instant::now() + self.warm_up;
-        let end = begin + self.window;
+    /// Asks on each of the sessions, on the runtime that this is polled on, and counts what was
+    /// answered in the window.
+    pub(crate) async fn run<A: Ask>(
+        self,
+        sessions: impl IntoIterator<Item = A>,
+    ) -> Result<Reading> {
+        let Requests { in_flight, body_bytes, warm_up, window, .. } = self.requests;
+        let begin = Instant::now() + warm_up;
+        let end = begin + window;
         let times = Times::new()?;
         let mut workers = JoinSet::new();
-        for _ in 0..self.in_flight {
-            workers.spawn(work(ask.clone(), times.clone(), begin, end));
+        for ask in sessions {
+            for _ in 0..in_flight {
+                workers.spawn(work(ask.clone(), times.clone(), begin, end));
+            }
         }
         sleep_until(begin.into()).await;
         let before = self.cpu()?;
@@ -58,20 +62,21 @@ impl Load {
         while let Some(worked) = workers.join_next().await {
             worked??;
         }
-        let mut reading = times.reading(self.window);
+        let mut reading = times.reading(window);
         let each = |cpu: Duration| cpu.as_secs_f64() * 1e6 / times.count().max(1.0);
         let (asking, answering) = (each(after.0 - before.0), each(after.1 - before.1));
         reading.0.extend([
             (Measure::CpuAskingUs, asking),
             (Measure::CpuAnsweringUs, answering),
             (Measure::CpuUs, asking + answering),
+            (Measure::MbPerSecond, times.count() * body_bytes as f64 / 1e6 / window.as_secs_f64()),
         ]);
         Ok(reading)
     }
 
     /// The CPU time of both ends so far.
     fn cpu(self) -> Result<(Duration, Duration)> {
-        Ok((cpu_time(std::process::id())?, cpu_time(self.listener)?))
+        Ok((cpu_time(std::process::id())?, cpu_time(self.answering)?))
     }
 }
 
@@ -87,6 +92,25 @@ async fn work(ask: impl Ask, times: Times, begin: Instant, end: Instant) -> Resu
         }
     }
     Ok(())
+}
+
+impl Reading {
+    /// Two loads that ran at the same time between the same ends, as one: the slower one's times,
+    /// and the CPU time of both ends for each request of either.
+    pub(crate) fn and(&self, other: &Self) -> Self {
+        let both = |measure: &Measure| {
+            let (ours, theirs) = (*self.0.get(measure)?, *other.0.get(measure)?);
+            let both = match measure {
+                Measure::PerSecond | Measure::MbPerSecond => ours + theirs,
+                Measure::P50Us | Measure::P99Us => ours.max(theirs),
+                // Each has divided the same CPU time by its own requests.
+                Measure::CpuUs => 1.0 / (1.0 / ours + 1.0 / theirs),
+                _ => return None,
+            };
+            Some((*measure, both))
+        };
+        Self(self.0.keys().filter_map(both).collect())
+    }
 }
 
 impl Times {

@@ -1,35 +1,58 @@
-//! Measures bothways beside what it stands on, in one run: `scripts/bench.sh`.
+//! Measures bothways beside what it stands on and what else one would take, in one run:
+//! `scripts/bench.sh`. Each row of `cases.rs` says who is measured by whom, and what is to be
+//! reached; a run that falls short of it in any row ends with status 1.
 //!
-//! **What is measured.** Requests with 64 bytes of params, each echoed, over mutual TLS on
-//! loopback: as many as go with 64 in flight, one after the other, the first one after a start;
-//! and what an idle session costs the listener. bothways does all that it does for its users
-//! (hello, CBOR, deadline, trace, policy, record) with the exchange log off, as it is where no
-//! subscriber takes it. Bare quinn echoes the bytes, a stream per request, with the same TLS and
-//! transport settings.
+//! **What is measured.** Requests whose params are 64 bytes, encoded, and are echoed, over mutual
+//! TLS on loopback, where a case does not say otherwise. bothways does all that it does for its
+//! users (hello, CBOR to and from a type, deadline, trace, policy, record), with the exchange log
+//! off, as it is where no subscriber takes it, but for the contender "logged".
+//!
+//! **Who takes part.** Each is a file in `contender/`.
+//! - *quinn*: a stream per request, bytes in and the same bytes out, with a node's TLS and
+//!   transport settings.
+//! - *quinn framed*: the same, with all requests on one long-lived stream and the handler called
+//!   where it is read: what a protocol made for this alone reaches.
+//! - *tonic*: gRPC over HTTP/2 with mutual TLS. *tarpc*: TCP without any TLS.
+//! - *bothways*: as it is by default; with a stream per request (*streams*); and others by name.
 //!
 //! **What makes it fair.**
 //! - *Two processes*, one for each end, new ones for each measurement: that is how nodes meet;
 //!   neither end shares an allocator, a scheduler or a count of CPU time with the other; and
 //!   every measurement starts from the same state.
-//! - *One current-thread runtime at each end* does the work of a connection. Quinn's load
-//!   generator runs on it. A bothways node has it on its network thread, so there the load
-//!   generator is a handler, the way in which code gets onto that thread; a second contender,
-//!   "outside", asks from a runtime of its own and pays for crossing threads at each request.
+//! - *One current-thread runtime at each end* does the work of a connection: the better one for
+//!   tonic and tarpc too (`--threads many` shows the other). The load generator runs on it. A
+//!   bothways node has it on its network thread, so there the load generator is a handler, the
+//!   way in which code gets onto that thread; "outside" asks from a runtime of its own and pays
+//!   for crossing threads at each request.
 //! - *The same load generator* for all: so many tasks that each ask, wait, ask again. CPU time is
 //!   that of both processes between the first and the last moment of the window, the load
 //!   generator's part included, which all share.
-//! - *Alternating*: each round measures every contender, odd rounds in reverse order. A ratio is
-//!   the median of the rounds' own ratios.
+//! - *Alternating*: each round measures every contender, once per case, odd rounds in reverse
+//!   order. A ratio is the median of the rounds' own ratios.
 //! - *Pinned* cases hold both processes to one core. Free ones on a virtual machine measure how
 //!   soon it wakes a halted core, more than any code path.
+//!
+//! **What the rarer cases do.**
+//! - *Both directions*: 32 requests in flight from each end to the other over one session, both
+//!   counted, beside 64 in flight one way.
+//! - *Logged*: both ends write a record of each request to a file as JSON, as `bothways run` does.
+//! - *100 sessions*: one process opens them without nodes, so that the asking end costs little and
+//!   the listener's threads are what is measured.
 //! - *From a start*: a node dials when it starts, so this case counts from nothing to the first
 //!   response: a thread, a runtime, TLS settings, a socket, the connection, the hello, the
 //!   request. Bare quinn does the same but for the hello.
+//! - *10,000 idle sessions*: opened in the same way, each with an identity of its own; once, for
+//!   they are held against fixed bounds and not against each other.
+//! - *Losses*: a relay between the ends delays each datagram by 20 ms and loses some, drawn from
+//!   the round's number. 60 nodes ask at once, with 8 requests in flight each.
 
 mod case;
+mod cases;
+mod chart;
 mod contender;
 mod end;
 mod load;
+mod relay;
 mod report;
 mod rounds;
 mod usage;
@@ -40,10 +63,14 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
 use crate::case::Case;
+use crate::cases::Pace;
+use crate::end::Threads;
 use crate::report::Report;
 use crate::rounds::Rounds;
 
-/// Measures bothways beside bare quinn: requests/s, latency, CPU, connects, memory.
+/// Measures bothways beside quinn, tonic and tarpc, and says which goals it reaches.
+///
+/// Ends with status 1 where one is not reached.
 #[derive(Debug, Parser)]
 #[command(version, bin_name = "scripts/bench.sh", args_override_self = true)]
 struct Command {
@@ -58,18 +85,18 @@ struct Options {
     /// How often each contender is measured in each case
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=99))]
     rounds: u32,
-    /// Takes shorter windows and three rounds: less than two minutes in all
+    /// Takes shorter windows and three rounds: about two minutes in all
     #[arg(long)]
     quick: bool,
     /// Measures only the cases whose name begins so
     #[arg(long, value_name = "CASE")]
     only: Option<String>,
-    /// The folder for report.md and report.json
+    /// What tonic and tarpc run on: one thread is the better of the two
+    #[arg(long, value_enum, default_value_t = Threads::One)]
+    threads: Threads,
+    /// The folder for report.md, report.json and report.svg
     #[arg(long, value_name = "FOLDER", default_value = "target/bench")]
     out: PathBuf,
-    /// Ends with status 1 where a goal is not reached
-    #[arg(long)]
-    check: bool,
 }
 
 /// One end of a measurement: how this program runs itself.
@@ -93,18 +120,19 @@ fn main() -> Result<()> {
 }
 
 fn bench(options: &Options) -> Result<()> {
-    let cases = Case::all(options.quick);
+    let cases = cases::all(if options.quick { Pace::Quick } else { Pace::Thorough });
     let chosen = |case: &Case| options.only.as_ref().is_none_or(|only| case.name.starts_with(only));
     let cases: Vec<_> = cases.into_iter().filter(chosen).collect();
     anyhow::ensure!(!cases.is_empty(), "no case begins so: see the table of a whole run");
     let rounds = if options.quick { options.rounds.min(3) } else { options.rounds };
 
-    let measured = Rounds::of(rounds, cases)?.run()?;
+    let measured = Rounds::of(rounds, options.threads, cases)?.run()?;
     let report = Report::of(&measured);
     println!("{}", report.table());
     let written = report.write(&options.out)?;
-    println!("written: {}", written.map(|path| path.display().to_string()).join(", "));
-    if options.check && !report.reaches_its_goals() {
+    let written: Vec<_> = written.iter().map(|path| path.display().to_string()).collect();
+    println!("written: {}", written.join(", "));
+    if !report.reaches_its_goals() {
         std::process::exit(1);
     }
     Ok(())

@@ -1,4 +1,5 @@
-//! From readings to medians, ratios and verdicts; on a terminal, as Markdown, as JSON.
+//! From readings to medians, ratios and verdicts; on a terminal, as Markdown, as JSON, and the
+//! case that is charted as a chart.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -12,7 +13,9 @@ use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, Table};
 use serde::Serialize;
 
-use crate::case::{Case, Goal, Measure, Row};
+use crate::case::{Measure, Row};
+use crate::cases::{BODY_BYTES, CHARTED};
+use crate::chart::{Bar, Chart};
 use crate::contender::Contender;
 use crate::rounds::Measured;
 
@@ -25,6 +28,9 @@ pub(crate) struct Report {
     lines: Vec<Line>,
     /// Every figure of every round, those that have no line included.
     cases: Vec<Figures>,
+    /// Only where its case was measured.
+    #[serde(skip)]
+    chart: Option<Chart>,
 }
 
 /// One measure of one case for one contender, beside the first contender of the case.
@@ -33,32 +39,38 @@ struct Line {
     case: &'static str,
     measure: Measure,
     contender: Contender,
-    /// The contender that it is measured by.
-    beside: Contender,
     median: f64,
-    beside_median: f64,
+    beside: Option<Beside>,
+    goal: String,
+    reached: Option<bool>,
+}
+
+/// Another contender's figure, by which one is measured.
+#[derive(Debug, Clone, Copy, Serialize)]
+struct Beside {
+    contender: Contender,
+    median: f64,
     /// The median of the rounds' own ratios.
     ratio: f64,
-    goal: Option<Goal>,
-    reached: Option<bool>,
 }
 
 #[derive(Debug, Serialize)]
 struct Figures {
     case: &'static str,
-    contenders: BTreeMap<Contender, BTreeMap<Measure, Vec<f64>>>,
+    contenders: BTreeMap<&'static str, BTreeMap<Measure, Vec<f64>>>,
 }
 
-const HEAD: [&str; 8] =
-    ["case", "measure", "bare", "contender", "median", "ratio", "goal", "verdict"];
+const HEAD: [&str; 9] =
+    ["case", "measure", "contender", "median", "beside", "its median", "ratio", "goal", "verdict"];
 
 impl Report {
     pub(crate) fn of(measured: &[Measured]) -> Self {
         Self {
             rounds: measured.iter().map(|measured| measured.rounds.len()).max().unwrap_or(0),
-            cores: thread::available_parallelism().map_or(1, NonZero::get),
+            cores: cores(),
             lines: measured.iter().flat_map(lines).collect(),
             cases: measured.iter().map(figures).collect(),
+            chart: measured.iter().find(|measured| measured.case.name == CHARTED).map(chart),
         }
     }
 
@@ -74,7 +86,7 @@ impl Report {
         for line in &self.lines {
             table.add_row(line.cells());
         }
-        for numbers in [2, 4, 5, 6] {
+        for numbers in [3, 5, 6, 7] {
             if let Some(column) = table.column_mut(numbers) {
                 column.set_cell_alignment(CellAlignment::Right);
             }
@@ -82,31 +94,54 @@ impl Report {
         table
     }
 
-    /// Writes both files into a folder, and says where they are.
-    pub(crate) fn write(&self, folder: &Path) -> Result<[PathBuf; 2]> {
+    /// Writes the files into a folder, and says where they are.
+    pub(crate) fn write(&self, folder: &Path) -> Result<Vec<PathBuf>> {
+        let mut files = vec![
+            ("report.md", self.markdown()),
+            ("report.json", serde_json::to_string_pretty(self)?),
+        ];
+        files.extend(self.chart.as_ref().map(|chart| ("report.svg", chart.to_string())));
         fs::create_dir_all(folder)?;
-        let [markdown, json] = ["report.md", "report.json"].map(|name| folder.join(name));
-        fs::write(&markdown, self.markdown())?;
-        fs::write(&json, serde_json::to_string_pretty(self)?)?;
-        Ok([markdown, json])
+        let write = |(name, text)| {
+            let path = folder.join(name);
+            fs::write(&path, text)?;
+            Ok(path)
+        };
+        files.into_iter().map(write).collect()
     }
 
     fn markdown(&self) -> String {
         let mut text = String::from("# bothways beside what it stands on\n\n");
         row(&mut text, &HEAD);
-        row(&mut text, &["---", "---", "--:", "---", "--:", "--:", "--:", "---"]);
+        row(&mut text, &["---", "---", "---", "--:", "---", "--:", "--:", "--:", "---"]);
         for line in &self.lines {
             row(&mut text, &line.cells());
         }
-        let Self { rounds, cores, .. } = self;
-        let (rounds, cores) = (format!("{rounds} rounds"), format!("{cores} cores"));
         // A String takes what is written to it.
         let _ = writeln!(
             text,
-            "\nMedians of {rounds} and of their ratios, both ends on one machine with {cores}."
+            "\n{} A ratio is the median of the rounds' own. Some cases take fewer rounds.",
+            how_measured(self.rounds)
         );
         text
     }
+}
+
+/// What the figures are, in one sentence.
+fn how_measured(rounds: usize) -> String {
+    let machine = format!("one machine with {} cores", cores());
+    format!("Medians of {rounds} rounds, both ends on {machine}.")
+}
+
+fn cores() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get)
+}
+
+fn chart(measured: &Measured) -> Chart {
+    let bar = |contender| Bar::of(contender, |measure| median(measured.values(contender, measure)));
+    let title = format!("Requests of {BODY_BYTES} bytes, {CHARTED}, over one session");
+    let bars = measured.case.contenders().into_iter().map(bar).collect();
+    Chart::of(title, how_measured(measured.rounds.len()), bars)
 }
 
 fn row<T: std::fmt::Display>(text: &mut String, cells: &[T]) {
@@ -118,62 +153,54 @@ fn row<T: std::fmt::Display>(text: &mut String, cells: &[T]) {
 }
 
 impl Line {
-    fn cells(&self) -> [String; 8] {
+    fn cells(&self) -> [String; 9] {
         let verdict = match self.reached {
             Some(true) => "reached",
             Some(false) => "short",
             None => "",
         };
+        let beside = |cell: fn(Beside) -> String| self.beside.map(cell).unwrap_or_default();
         [
             self.case.to_owned(),
             self.measure.as_str().to_owned(),
-            shown(self.beside_median),
             self.contender.as_str().to_owned(),
             shown(self.median),
-            format!("{:.2}", self.ratio),
-            self.goal.map(|goal| goal.to_string()).unwrap_or_default(),
+            beside(|beside| beside.contender.as_str().to_owned()),
+            beside(|beside| shown(beside.median)),
+            beside(|beside| format!("{:.2}", beside.ratio)),
+            self.goal.clone(),
             verdict.to_owned(),
         ]
     }
 }
 
-fn lines(measured: &Measured) -> Vec<Line> {
-    let Measured { case, .. } = measured;
-    let Some((first, others)) = case.contenders.split_first() else { return Vec::new() };
-    let pairs = case.rows.iter().flat_map(|row| others.iter().map(move |other| (*row, *other)));
-    pairs.map(|(row, other)| line(measured, row, *first, other)).collect()
+fn lines(measured: &Measured) -> impl Iterator<Item = Line> {
+    measured.case.rows.iter().map(|row| line(measured, *row))
 }
 
-fn line(measured: &Measured, row: Row, beside: Contender, contender: Contender) -> Line {
-    let Row { measure, goal } = row;
-    let (theirs, ours) = (values(measured, beside, measure), values(measured, contender, measure));
-    let ratio = median(ours.iter().zip(&theirs).map(|(ours, theirs)| ours / theirs).collect());
-    // A goal is a node's own, not that of a caller who crosses threads.
-    let goal = goal.filter(|_| contender == Contender::Bothways);
-    let (beside_median, median) = (median(theirs), median(ours));
-    let reached = goal.map(|goal| goal.is_reached_by(median, ratio));
+fn line(measured: &Measured, row: Row) -> Line {
+    let Row { contender, measure, goal } = row;
+    let ours = measured.values(contender, measure);
+    let beside = goal.beside().map(|beside| {
+        let theirs = measured.values(beside, measure);
+        let ratios = ours.iter().zip(&theirs).map(|(ours, theirs)| ours / theirs).collect();
+        Beside { contender: beside, ratio: median(ratios), median: median(theirs) }
+    });
+    let median = median(ours);
+    let reached = goal.is_reached_by(median, beside.map(|beside| beside.ratio));
     let case = measured.case.name;
-    Line { case, measure, contender, beside, median, beside_median, ratio, goal, reached }
+    Line { case, measure, contender, median, beside, goal: goal.to_string(), reached }
 }
 
 fn figures(measured: &Measured) -> Figures {
-    let Case { name, contenders, .. } = &measured.case;
-    let of = |contender: &Contender| {
-        let rounds = measured.rounds.iter().filter_map(|round| round.get(contender));
+    let of = |contender: Contender| {
+        let rounds = measured.rounds.iter().filter_map(|round| round.get(&contender));
         let measures = rounds.flat_map(|reading| reading.0.keys().copied());
-        let by_measure = measures.map(|measure| (measure, values(measured, *contender, measure)));
-        (*contender, by_measure.collect())
+        let by_measure = measures.map(|measure| (measure, measured.values(contender, measure)));
+        (contender.as_str(), by_measure.collect())
     };
-    Figures { case: name, contenders: contenders.iter().map(of).collect() }
-}
-
-/// One figure for each round.
-fn values(measured: &Measured, contender: Contender, measure: Measure) -> Vec<f64> {
-    let of = |round: &BTreeMap<Contender, _>| -> Option<f64> {
-        let reading: &crate::load::Reading = round.get(&contender)?;
-        reading.0.get(&measure).copied()
-    };
-    measured.rounds.iter().filter_map(of).collect()
+    let contenders = measured.case.contenders().into_iter().map(of).collect();
+    Figures { case: measured.case.name, contenders }
 }
 
 /// The median; that of an even number is the mean of the two in the middle.
@@ -188,7 +215,7 @@ fn median(mut values: Vec<f64>) -> f64 {
 }
 
 /// A figure with as many digits as are of use.
-fn shown(value: f64) -> String {
+pub(crate) fn shown(value: f64) -> String {
     match value {
         large if large >= 1_000.0 => thousands(&format!("{large:.0}")),
         middling if middling >= 100.0 => format!("{middling:.0}"),

@@ -12,18 +12,20 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tempfile::TempDir;
 
-use crate::case::Case;
+use crate::case::{Case, Measure};
 use crate::contender::Contender;
-use crate::end::{DriverJob, ListenerJob, TrustFolder};
+use crate::end::{DriverJob, RunFolder, Setting, Threads};
 use crate::load::Reading;
+use crate::relay::Relay;
 
 /// A run to be made.
 pub(crate) struct Rounds {
     rounds: u32,
+    threads: Threads,
     cases: Vec<Case>,
-    trust: TrustFolder,
-    /// Holds the authority of the run, until it is over.
-    _folder: TempDir,
+    folder: RunFolder,
+    /// Removes the folder when the run is over.
+    _remove: TempDir,
 }
 
 /// A case, and the readings of each round by contender.
@@ -33,11 +35,11 @@ pub(crate) struct Measured {
 }
 
 impl Rounds {
-    pub(crate) fn of(rounds: u32, cases: Vec<Case>) -> Result<Self> {
-        let folder = tempfile::tempdir()?;
-        let trust = folder.path().join("authority");
-        Authority::create(&"bench".parse()?, DEFAULT_AUTHORITY_LIFE)?.save(&trust)?;
-        Ok(Self { rounds, cases, trust: TrustFolder(trust), _folder: folder })
+    pub(crate) fn of(rounds: u32, threads: Threads, cases: Vec<Case>) -> Result<Self> {
+        let remove = tempfile::tempdir()?;
+        let folder = RunFolder(remove.path().join("run"));
+        Authority::create(&"bench".parse()?, DEFAULT_AUTHORITY_LIFE)?.save(&folder.0)?;
+        Ok(Self { rounds, threads, cases, folder, _remove: remove })
     }
 
     /// Measures, and says on standard error what is being measured.
@@ -45,7 +47,10 @@ impl Rounds {
         let mut measured: Vec<_> = self.cases.iter().map(Measured::nothing_of).collect();
         for round in 1..=self.rounds {
             for Measured { case, rounds } in &mut measured {
-                let mut contenders = case.contenders.to_vec();
+                if round > case.rounds_max {
+                    continue;
+                }
+                let mut contenders = case.contenders();
                 if round % 2 == 0 {
                     contenders.reverse();
                 }
@@ -53,7 +58,7 @@ impl Rounds {
                 for contender in contenders {
                     let name = contender.as_str();
                     eprintln!("round {round} of {}: {}: {name}", self.rounds, case.name);
-                    let reading = self.measure(case, contender);
+                    let reading = self.measure(case, contender, round);
                     let doing = || format!("{}: {name}", case.name);
                     readings.insert(contender, reading.with_context(doing)?);
                 }
@@ -63,13 +68,18 @@ impl Rounds {
         Ok(measured)
     }
 
-    fn measure(&self, case: &Case, contender: Contender) -> Result<Reading> {
-        let (trust, cores) = (self.trust.clone(), case.cores);
-        let mut listener =
-            End::start("listener", &ListenerJob { contender, cores, trust: trust.clone() })?;
-        let address: SocketAddr = listener.says()?;
+    fn measure(&self, case: &Case, contender: Contender, round: u32) -> Result<Reading> {
+        let (cores, threads, folder) = (case.cores, self.threads, self.folder.clone());
+        let setting = Setting { contender, cores, threads, folder };
+        let mut listener = End::start("listener", &setting)?;
+        let mut address: SocketAddr = listener.says()?;
+        let lossy = |percent| Relay::start(address, percent, round.into());
+        let relay = case.loss_percent.map(lossy).transpose()?;
+        if let Some(relay) = &relay {
+            address = relay.address();
+        }
         let (work, pid) = (case.work, listener.child.id());
-        let job = DriverJob { contender, cores, trust, work, address, listener: pid };
+        let job = DriverJob { setting, work, address, listener: pid };
         let mut driver = End::start("driver", &job)?;
         let reading = driver.says()?;
         driver.finish()?;
@@ -81,6 +91,15 @@ impl Rounds {
 impl Measured {
     fn nothing_of(case: &Case) -> Self {
         Self { case: case.clone(), rounds: Vec::new() }
+    }
+
+    /// One figure for each round.
+    pub(crate) fn values(&self, contender: Contender, measure: Measure) -> Vec<f64> {
+        let of = |round: &BTreeMap<Contender, Reading>| {
+            let reading = round.get(&contender)?;
+            reading.0.get(&measure).copied()
+        };
+        self.rounds.iter().filter_map(of).collect()
     }
 }
 

@@ -1,8 +1,12 @@
 //! Who is measured: one file for each kind. A new contender is a variant here, a file, and its
-//! name in the cases that it takes part in.
+//! name in the rows that it stands in.
 
 mod bothways;
+mod framed;
+mod quic;
 mod quinn;
+mod tarpc;
+mod tonic;
 
 use std::any::Any;
 use std::net::SocketAddr;
@@ -11,13 +15,10 @@ use std::time::Duration;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use crate::case::Measure;
-use crate::end::{DriverJob, ListenerJob};
+use self::bothways::{Asked, Mode, Question, Streams};
+use crate::end::{DriverJob, Setting};
 use crate::load::Reading;
-use crate::usage::resident_kib;
 
-/// How long after the last session the listener's memory is read.
-const SETTLED: Duration = Duration::from_secs(1);
 /// The pause between two starts, in which the one before says goodbye.
 const BETWEEN_STARTS: Duration = Duration::from_millis(5);
 
@@ -27,10 +28,30 @@ const BETWEEN_STARTS: Duration = Duration::from_millis(5);
 pub(crate) enum Contender {
     /// Quinn without anything on it: a stream per request.
     Quinn,
-    /// bothways, asked by a handler.
+    /// Quinn with one long-lived stream for all requests.
+    QuinnFramed,
+    /// gRPC, with mutual TLS.
+    Tonic,
+    /// tarpc over TCP, without TLS.
+    Tarpc,
+    /// bothways as it is by default, asked by a handler.
     Bothways,
+    /// bothways with a stream for each request.
+    BothwaysStreams,
     /// bothways, asked from another thread than its own.
     BothwaysOutside,
+    /// bothways with the exchange log on at both ends: JSON, to a file.
+    BothwaysLogged,
+    /// bothways, each end asking the other over one session.
+    BothwaysBothDirections,
+    /// bothways, asked for nothing: `node.ping`.
+    BothwaysPing,
+    /// bothways, asked for a record in its data folder: `people.get`.
+    BothwaysPeople,
+    /// bothways with one network thread, asked by sessions without a node.
+    BothwaysOneThread,
+    /// The same with four network threads.
+    BothwaysFourThreads,
 }
 
 /// Somebody who answers, as long as this is kept.
@@ -44,16 +65,41 @@ impl Contender {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Quinn => "quinn",
+            Self::QuinnFramed => "quinn framed",
+            Self::Tonic => "tonic",
+            Self::Tarpc => "tarpc, no TLS",
             Self::Bothways => "bothways",
+            Self::BothwaysStreams => "bothways, streams",
             Self::BothwaysOutside => "bothways, outside",
+            Self::BothwaysLogged => "bothways, logged",
+            Self::BothwaysBothDirections => "bothways, both directions",
+            Self::BothwaysPing => "bothways, node.ping",
+            Self::BothwaysPeople => "bothways, people.get",
+            Self::BothwaysOneThread => "bothways, 1 thread",
+            Self::BothwaysFourThreads => "bothways, 4 threads",
         }
     }
 
+    /// Whether it is some kind of bothways.
+    pub(crate) fn is_bothways(self) -> bool {
+        !matches!(self, Self::Quinn | Self::QuinnFramed | Self::Tonic | Self::Tarpc)
+    }
+
+    /// Whether it can run on many threads. It does only where that is asked for: with 64 in flight
+    /// on two cores one thread answered as many requests for half the CPU time (tonic), and twice as
+    /// many for a quarter of it (tarpc).
+    pub(crate) fn runs_on_many_threads(self) -> bool {
+        matches!(self, Self::Tonic | Self::Tarpc)
+    }
+
     /// Begins to answer.
-    pub(crate) async fn listen(self, job: &ListenerJob) -> Result<Listening> {
+    pub(crate) async fn listen(self, setting: &Setting) -> Result<Listening> {
         match self {
-            Self::Quinn => quinn::listen(job),
-            Self::Bothways | Self::BothwaysOutside => bothways::listen(job).await,
+            Self::Quinn => quinn::listen(setting),
+            Self::QuinnFramed => framed::listen(setting),
+            Self::Tonic => tonic::listen(setting).await,
+            Self::Tarpc => tarpc::listen(setting).await,
+            _ => bothways::listen(setting, self.mode()).await,
         }
     }
 
@@ -61,8 +107,28 @@ impl Contender {
     pub(crate) async fn drive(self, job: &DriverJob) -> Result<Reading> {
         match self {
             Self::Quinn => quinn::drive(job).await,
-            Self::Bothways => bothways::drive(job, bothways::From::Handler).await,
-            Self::BothwaysOutside => bothways::drive(job, bothways::From::Outside).await,
+            Self::QuinnFramed => framed::drive(job).await,
+            Self::Tonic => tonic::drive(job).await,
+            Self::Tarpc => tarpc::drive(job).await,
+            _ => bothways::drive(job, self.mode()).await,
+        }
+    }
+
+    /// What is particular about a kind of bothways.
+    fn mode(self) -> Mode {
+        let default = Mode::default();
+        match self {
+            Self::BothwaysStreams => Mode { streams: Streams::Own, ..default },
+            Self::BothwaysOutside => Mode { asked: Asked::Outside, ..default },
+            Self::BothwaysLogged => Mode { logged: true, ..default },
+            Self::BothwaysBothDirections => Mode { asked: Asked::BothDirections, ..default },
+            Self::BothwaysPing => Mode { question: Question::Ping, ..default },
+            Self::BothwaysPeople => Mode { question: Question::Person, ..default },
+            Self::BothwaysOneThread => Mode { asked: Asked::ByHand, ..default },
+            Self::BothwaysFourThreads => {
+                Mode { asked: Asked::ByHand, network_threads: 4, ..default }
+            }
+            _ => default,
         }
     }
 }
@@ -75,11 +141,4 @@ impl Listening {
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
-}
-
-/// By how much the listener's memory has grown since it was read before, for each session.
-async fn grown(job: &DriverJob, before_kib: u64, sessions: usize) -> Result<Reading> {
-    tokio::time::sleep(SETTLED).await;
-    let grown = resident_kib(job.listener)?.saturating_sub(before_kib);
-    Ok(Reading([(Measure::KibPerSession, grown as f64 / sessions as f64)].into()))
 }

@@ -1,35 +1,25 @@
 //! Bare quinn: what bothways stands on, a stream per request, bytes in and the same bytes out.
 
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::sync::Arc;
+use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, ensure};
-use bothways::config::Limits;
-use bothways_certs::{DialerTls, Identity, Trust, listener_tls};
-use bothways_protocol::ALPN;
-use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
-use quinn::{
-    ClientConfig, Connection, Endpoint, EndpointConfig, Incoming, RecvStream, SendStream,
-    ServerConfig, TokioRuntime, TransportConfig, VarInt,
-};
+use anyhow::{Result, anyhow, bail, ensure};
+use bothways_certs::{Identity, Trust};
+use bytes::Bytes;
+use quinn::{Connection, Endpoint, Incoming, RecvStream, SendStream, VarInt};
 
-use super::{BETWEEN_STARTS, Listening, grown};
-use crate::case::{BODY_BYTES, Work};
-use crate::end::{DRIVER, DriverJob, LISTENER, ListenerJob, runtime};
-use crate::load::{Ask, Load, Reading, Times};
-use crate::usage::resident_kib;
+use super::{BETWEEN_STARTS, Listening, quic};
+use crate::case::Work;
+use crate::cases::BODY_BYTES;
+use crate::end::{DRIVER, DriverJob, Setting, one_thread};
+use crate::load::{Ask, Reading, Times};
 
-/// What bothways allows a peer beyond its requests in flight.
-const SPARE_STREAMS: usize = 16;
+/// The largest body that is read.
+const BODY_MAX_BYTES: usize = 1024 * 1024;
 
-pub(super) fn listen(job: &ListenerJob) -> Result<Listening> {
-    let (identity, trust) = (job.trust.identity(LISTENER)?, job.trust.authority()?.trust());
-    let tls = QuicServerConfig::try_from(listener_tls(&identity, &trust, &[ALPN])?)?;
-    let mut config = ServerConfig::with_crypto(Arc::new(tls));
-    config.transport_config(Arc::new(settings(None)?));
-    let endpoint = endpoint(Some(config))?;
+pub(super) fn listen(setting: &Setting) -> Result<Listening> {
+    let endpoint = quic::listening(setting)?;
     let address = endpoint.local_addr()?;
     let accepting = endpoint.clone();
     tokio::spawn(async move {
@@ -49,43 +39,33 @@ async fn echo_all(incoming: Incoming) {
 }
 
 async fn echo(mut send: SendStream, mut recv: RecvStream) -> Result<()> {
-    let body = recv.read_to_end(BODY_BYTES).await?;
+    let body = recv.read_to_end(BODY_MAX_BYTES).await?;
     send.write_all(&body).await?;
     Ok(send.finish()?)
 }
 
 pub(super) async fn drive(job: &DriverJob) -> Result<Reading> {
-    let (identity, trust) = (job.trust.identity(DRIVER)?, job.trust.authority()?.trust());
     match job.work {
-        Work::Requests { in_flight, warm_up, window } => {
-            let (_endpoint, asker) = connect(&identity, &trust, job.address).await?;
-            Load { in_flight, warm_up, window, listener: job.listener }.run(asker).await
+        Work::Requests(requests) => {
+            let (identity, trust) = (job.folder().identity(DRIVER)?, job.folder().trust()?);
+            let (_endpoint, mut asker) = connect(&identity, &trust, job.address).await?;
+            asker.body = body(requests.body_bytes);
+            job.load(requests).run([asker]).await
         }
-        Work::Connects { count } => connects(job, count),
-        Work::IdleSessions { count } => {
-            let (endpoint, first) = connect(&identity, &trust, job.address).await?;
-            first.ask().await?;
-            let before_kib = resident_kib(job.listener)?;
-            let mut idle = vec![first];
-            for _ in 0..count {
-                let asker = dial(&endpoint, &identity, &trust, job.address).await?;
-                asker.ask().await?;
-                idle.push(asker);
-            }
-            grown(job, before_kib, count).await
-        }
+        Work::Starts { count } => starts(job, count),
+        Work::IdleSessions { .. } => bail!("bare quinn has no sessions"),
     }
 }
 
 /// Connects from nothing, as a node that starts does: a thread, a runtime, a socket.
-fn connects(job: &DriverJob, count: usize) -> Result<Reading> {
-    let (address, trust) = (job.address, job.trust.authority()?.trust());
+fn starts(job: &DriverJob, count: usize) -> Result<Reading> {
     let (times, mut in_all) = (Times::new()?, Duration::ZERO);
     for nth in 0..count {
-        let (identity, trust) = (job.trust.identity(&format!("{DRIVER}-{nth}"))?, trust.clone());
+        let identity = job.folder().identity(&format!("{DRIVER}-{nth}"))?;
+        let (trust, address) = (job.folder().trust()?, job.address);
         let began = Instant::now();
         let connecting = thread::spawn(move || -> Result<Duration> {
-            runtime()?.block_on(async {
+            one_thread()?.block_on(async {
                 let (endpoint, asker) = connect(&identity, &trust, address).await?;
                 asker.ask().await?;
                 let took = began.elapsed();
@@ -108,59 +88,28 @@ async fn connect(
     trust: &Trust,
     address: SocketAddr,
 ) -> Result<(Endpoint, Asker)> {
-    let endpoint = endpoint(None)?;
-    let asker = dial(&endpoint, identity, trust, address).await?;
-    Ok((endpoint, asker))
+    let endpoint = quic::dialing()?;
+    let connection = quic::dial(&endpoint, identity, trust, address).await?;
+    Ok((endpoint, Asker { connection, body: body(BODY_BYTES) }))
 }
 
-async fn dial(
-    endpoint: &Endpoint,
-    identity: &Identity,
-    trust: &Trust,
-    address: SocketAddr,
-) -> Result<Asker> {
-    let (tls, _) = DialerTls::new(identity, trust, &[ALPN])?.to(&LISTENER.parse()?);
-    let mut config = ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls)?));
-    config.transport_config(Arc::new(settings(Some(Limits::default().keep_alive))?));
-    let connection = endpoint.connect_with(config, address, LISTENER)?.await?;
-    Ok(Asker { connection })
+fn body(bytes: usize) -> Bytes {
+    vec![b'x'; bytes].into()
 }
 
 #[derive(Clone)]
 struct Asker {
     connection: Connection,
+    body: Bytes,
 }
 
 impl Ask for Asker {
     async fn ask(&self) -> Result<()> {
         let (mut send, mut recv) = self.connection.open_bi().await?;
-        send.write_all(&[b'x'; BODY_BYTES]).await?;
+        send.write_all(&self.body).await?;
         send.finish()?;
-        let answer = recv.read_to_end(BODY_BYTES).await?;
-        ensure!(answer == [b'x'; BODY_BYTES], "another answer than the question");
+        let answer = recv.read_to_end(BODY_MAX_BYTES).await?;
+        ensure!(answer == self.body, "another answer than the question");
         Ok(())
     }
-}
-
-fn endpoint(config: Option<ServerConfig>) -> Result<Endpoint> {
-    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
-    let runtime = Arc::new(TokioRuntime);
-    Endpoint::new(EndpointConfig::default(), config, socket, runtime).context("no endpoint")
-}
-
-/// The transport settings of a bothways node with default limits.
-fn settings(keep_alive: Option<Duration>) -> Result<TransportConfig> {
-    let limits = Limits::default();
-    let whole = |value: usize| VarInt::try_from(value as u64);
-    let mut settings = TransportConfig::default();
-    settings
-        .max_concurrent_bidi_streams(whole(limits.requests_in_flight + SPARE_STREAMS)?)
-        .max_concurrent_uni_streams(VarInt::from_u32(0))
-        .datagram_receive_buffer_size(None)
-        .stream_receive_window(whole(limits.stream_window_bytes)?)
-        .receive_window(whole(limits.connection_window_bytes)?)
-        .send_window(limits.connection_window_bytes as u64)
-        .max_idle_timeout(Some(limits.idle.try_into()?))
-        .keep_alive_interval(keep_alive);
-    Ok(settings)
 }

@@ -1,0 +1,145 @@
+//! bothways, as its users have it: a node that answers, and a node that asks.
+
+mod by_hand;
+mod idle;
+mod log;
+mod methods;
+mod requests;
+mod starts;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use bothways::config::{Draft, LimitError, Limits, Plan};
+use bothways::{Node, Services};
+use serde::{Deserialize, Serialize};
+
+use self::methods::{Asker, routes};
+use super::Listening;
+use crate::case::Work;
+use crate::cases::BODY_BYTES;
+use crate::end::{DriverJob, LISTENER, Setting};
+use crate::load::{Ask, Reading};
+
+/// How long a measurement may take: more than any does.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// What is particular about one kind of bothways.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Mode {
+    pub(super) streams: Streams,
+    /// How many network threads the listener has.
+    pub(super) network_threads: u64,
+    pub(super) asked: Asked,
+    pub(super) question: Question,
+    /// Both ends write the exchange log to a file.
+    pub(super) logged: bool,
+}
+
+/// Which streams small requests take.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Streams {
+    /// Those that they share.
+    Lanes,
+    /// One for each request.
+    Own,
+}
+
+/// Where the requests come from.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Asked {
+    /// A handler of the node that asks: on the node's own thread.
+    Handler,
+    /// A handler of each node: half of the requests in either direction, over one session.
+    BothDirections,
+    /// A program with a runtime of its own.
+    Outside,
+    /// Sessions without a node at their asking end.
+    ByHand,
+}
+
+/// What is asked.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(super) enum Question {
+    /// For what was sent: up to 255 bytes a text, as most params are, more as bytes.
+    Echo,
+    /// For a sign of life: no params, no result.
+    Ping,
+    /// For a person of the directory, who is created first.
+    Person,
+}
+
+impl Default for Mode {
+    fn default() -> Self {
+        Self {
+            streams: Streams::Lanes,
+            network_threads: 1,
+            asked: Asked::Handler,
+            question: Question::Echo,
+            logged: false,
+        }
+    }
+}
+
+impl Mode {
+    fn draft(self, job: &DriverJob, name: &str) -> Result<Draft> {
+        let draft = Plan::draft(job.folder().identity(name)?, job.folder().trust()?);
+        Ok(draft.peer(LISTENER.parse()?, job.address).limits(self.limits()?))
+    }
+
+    fn limits(self) -> Result<Limits> {
+        let mut limits = Limits::default();
+        if let Streams::Own = self.streams {
+            set(&mut limits, "limits.lane_message_bytes", 0)?;
+        }
+        Ok(limits)
+    }
+}
+
+/// Sets a limit. One that this version does not know yet is passed over.
+fn set(limits: &mut Limits, path: &str, value: u64) -> Result<()> {
+    match limits.set(path, value) {
+        Err(LimitError::Unknown(_)) => Ok(()),
+        set => Ok(set?),
+    }
+}
+
+pub(super) async fn listen(setting: &Setting, mode: Mode) -> Result<Listening> {
+    let folder = &setting.folder;
+    let logs = mode.logged.then(|| log::start(folder, LISTENER)).transpose()?;
+    let mut limits = mode.limits()?;
+    set(&mut limits, "limits.network_threads", mode.network_threads)?;
+    let plan = Plan::draft(folder.identity(LISTENER)?, folder.trust()?)
+        .listen(SocketAddr::from(([127, 0, 0, 1], 0)))
+        .data(folder.data())
+        .limits(limits)
+        .check()?;
+    let (services, routes) = match mode.question {
+        Question::Echo | Question::Ping => (None, routes()),
+        Question::Person => {
+            let services = Services::open(&plan)?;
+            let routes = routes().and(services.router());
+            (Some(services), routes)
+        }
+    };
+    let node = Node::start(plan, routes).await?;
+    let address = node.listening().next().context("the node has no address")?;
+    Ok(Listening::new(address, (node, services, logs)))
+}
+
+pub(super) async fn drive(job: &DriverJob, mode: Mode) -> Result<Reading> {
+    match job.work {
+        Work::Requests(requests) if mode.logged => requests::logged(job, mode, requests).await,
+        Work::Requests(requests) => requests::ask(job, mode, requests).await,
+        Work::Starts { count } => starts::measure(job, mode, count).await,
+        Work::IdleSessions { count, window } => idle::measure(job, count, window).await,
+    }
+}
+
+/// Starts a node and waits for its first answer.
+async fn connected(draft: Draft) -> Result<Node> {
+    let node = Node::start(draft.check()?, routes()).await?;
+    Asker::of(node.peer(LISTENER), Question::Echo, BODY_BYTES).await?.ask().await?;
+    Ok(node)
+}
