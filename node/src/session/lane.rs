@@ -1,5 +1,6 @@
 //! The asking end of a lane: many requests on one stream, each answer found again by its number.
 
+use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -104,19 +105,20 @@ impl Lane {
 
     /// Sends and receives until the stream ends, and says why it did.
     pub(super) async fn run(self: Arc<Self>, mut writer: MessageWriter, mut reader: MessageReader) {
+        // However this ends, dropped with its session included, nobody waits on.
+        let mut ended = Ended { lane: &self, why: "the session has ended".to_owned() };
         let sending = async {
             match writer.send(Opening::Lane.encode()).await {
                 Ok(()) => self.outbox.send_all(&mut writer).await,
                 Err(error) => error,
             }
         };
-        let why = tokio::select! {
+        ended.why = tokio::select! {
             biased;
             why = self.hear_all(&mut reader) => why,
             error = sending => error.to_string(),
-            () = self.watch_the_time() => unreachable!("it goes on for ever"),
+            never = self.watch_the_time() => match never {},
         };
-        self.end(&why);
     }
 
     /// Hands answers to those who wait for them.
@@ -160,7 +162,7 @@ impl Lane {
 
     /// Tells those whose time is up. One timer for all of them: it is set where somebody waits for
     /// less long than everybody before, and when it rings.
-    async fn watch_the_time(&self) {
+    async fn watch_the_time(&self) -> Infallible {
         loop {
             let sooner = self.sooner.notified();
             let soonest = self.lock().soonest;
@@ -174,12 +176,20 @@ impl Lane {
         }
     }
 
-    fn end(&self, why: &str) {
-        self.lock().end_all(why);
-    }
-
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Tells those who wait on a lane that it has ended, when it is dropped.
+struct Ended<'a> {
+    lane: &'a Lane,
+    why: String,
+}
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        self.lane.lock().end_all(&self.why);
     }
 }
 
