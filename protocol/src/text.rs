@@ -8,6 +8,10 @@ use unicode_general_category::{GeneralCategory, get_general_category};
 /// surrogate, private-use, line- or paragraph-separating character.
 #[must_use]
 pub fn is_visible(c: char) -> bool {
+    // Most are: no look into the tables of Unicode for them.
+    if c.is_ascii() {
+        return !c.is_ascii_control();
+    }
     !matches!(
         get_general_category(c),
         GeneralCategory::Control

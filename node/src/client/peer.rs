@@ -171,16 +171,16 @@ impl Peer {
         let mut ask = self.prepare(method, params, key, result_bytes, now)?;
         // Most requests find a session, and a place in it, here and now: nothing else is made for
         // them than an attempt.
-        let attempts = match self.begin(&ask, now) {
-            Some((attempt, place)) => match attempt.with(place).await {
-                Err(error) if error.surely_not_processed() => 1,
+        let refused = match self.begin(&ask, now) {
+            Some((session, attempt, place)) => match attempt.with(place).await {
+                Err(error) if error.surely_not_processed() => Some((session, error)),
                 answer => return answer,
             },
-            None => 0,
+            None => None,
         };
-        ask.request.attempt = attempts;
+        ask.request.attempt = u32::from(refused.is_some());
         let (outbound, target) = (self.outbound.clone(), self.target.clone());
-        let asking = Asking { outbound, ask, target, patience: self.patience };
+        let asking = Asking { outbound, ask, target, patience: self.patience, refused };
         let answer = Box::pin(self.outbound.network.run(asking.run())).await;
         answer.unwrap_or(Err(RequestError::Stopped))
     }
@@ -226,7 +226,7 @@ impl Peer {
     }
 
     /// The first attempt at a request, where it can begin here and now.
-    fn begin<'a>(&'a self, ask: &'a Ask, now: Instant) -> Option<(Attempt<'a>, Place)> {
+    fn begin<'a>(&'a self, ask: &'a Ask, now: Instant) -> Option<(Session, Attempt<'a>, Place)> {
         if !self.outbound.network.is_here() {
             return None;
         }
@@ -239,7 +239,8 @@ impl Peer {
             return None;
         }
         let place = session.place_now(ask.cause())?;
-        Some((Attempt::new(&self.outbound, session, ask, now), place))
+        let attempt = Attempt::new(&self.outbound, session.clone(), ask, now);
+        Some((session, attempt, place))
     }
 
     /// The peer's name, for an error.
@@ -259,6 +260,8 @@ struct Asking {
     ask: Ask,
     target: Target,
     patience: Patience,
+    /// The session that has surely not processed the attempt that was made, and how it said so.
+    refused: Option<(Session, RequestError)>,
 }
 
 impl Asking {
@@ -273,7 +276,10 @@ impl Asking {
     /// Asks over one certain session; where that one has lost its place to another session with
     /// the same peer, over the other one.
     async fn ask_over(&mut self, session: &Session) -> Result<Encoded, RequestError> {
-        let answer = self.attempt(session).await;
+        let answer = match self.refused.take() {
+            Some((_, error)) => Err(error),
+            None => self.attempt(session).await,
+        };
         match answer {
             Err(error) if error.surely_not_processed() && self.has_other(session) => {
                 self.ask_named(session.peer()).await
@@ -288,20 +294,29 @@ impl Asking {
     }
 
     async fn ask_named(&mut self, name: &NodeName) -> Result<Encoded, RequestError> {
+        if let Some((session, _)) = self.refused.take() {
+            self.until_other(&session).await;
+        }
         loop {
             let session = self.session(name).await?;
             let answer = self.attempt(&session).await;
-            let attempt = self.ask.request.attempt;
             match answer {
-                Err(error) if error.surely_not_processed() && attempt < ATTEMPTS_MAX => {
-                    tracing::debug!(peer = %name, attempt, "request goes to another session");
-                    let soon = Instant::now() + self.outbound.limits.redial_min;
-                    let until = soon.min(self.ask.deadline);
-                    self.outbound.table.until_other(&session, until).await;
+                Err(error)
+                    if error.surely_not_processed() && self.ask.request.attempt < ATTEMPTS_MAX =>
+                {
+                    self.until_other(&session).await;
                 }
                 answer => return answer,
             }
         }
+    }
+
+    /// Waits a little for another session than this one, which does not process requests any more.
+    async fn until_other(&self, session: &Session) {
+        let (peer, attempt) = (session.peer(), self.ask.request.attempt);
+        tracing::debug!(peer = %peer, attempt, "request goes to another session");
+        let soon = Instant::now() + self.outbound.limits.redial_min;
+        self.outbound.table.until_other(session, soon.min(self.ask.deadline)).await;
     }
 
     async fn attempt(&mut self, session: &Session) -> Result<Encoded, RequestError> {

@@ -38,6 +38,9 @@ where
 /// Escapes what JSON lets through and some readers take for a line's end or obey: outside ASCII
 /// such characters stand only within strings, where `\uXXXX` means the same (RFC 8259 §7).
 fn write_visible(line: &mut impl Write, json: &str) -> fmt::Result {
+    if json.bytes().all(|c| matches!(c, b' '..=b'~' | b'\n')) {
+        return line.write_str(json);
+    }
     let mut units = [0; 2];
     for c in json.chars() {
         if c == '\n' || is_visible(c) {

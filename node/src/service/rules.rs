@@ -91,7 +91,10 @@ impl Inbound {
                 let mut nobody = std::task::Context::from_waker(Waker::noop());
                 match answering.poll_unpin(&mut nobody) {
                     Poll::Ready(answer) => Call::Answered(check_result(route, answer)),
-                    Poll::Pending => Call::AtWork(self.wait_for(route, context, answering)),
+                    Poll::Pending => {
+                        let reading = answering.inspect(move |_| drop(place));
+                        Call::AtWork(self.wait_for(route, context, reading))
+                    }
                 }
             }
             Effect::Writes => match self.place_to_write(context) {

@@ -12,8 +12,10 @@ use bothways_protocol::{
 use bytes::Bytes;
 use thiserror::Error;
 use tokio::sync::Notify;
+use tokio::task::yield_now;
 use tokio::time::sleep_until;
 
+use super::TURN;
 use crate::transport::{Came, MessageReader, MessageWriter, Outbox, ReadError};
 
 /// A lane on which this node asks.
@@ -123,6 +125,7 @@ impl Lane {
 
     /// Hands answers to those who wait for them.
     async fn hear_all(&self, reader: &mut MessageReader) -> String {
+        let mut heard = 0;
         loop {
             loop {
                 match reader.buffered() {
@@ -131,10 +134,15 @@ impl Lane {
                             reader.stop(ResetCode::ProtocolError);
                             return why;
                         }
+                        heard += 1;
                     }
                     Ok(None) => break,
                     Err(error) => return broken(reader, &error),
                 }
+            }
+            if heard >= TURN {
+                heard = 0;
+                yield_now().await;
             }
             match reader.more().await {
                 Ok(Came::Bytes) => {}

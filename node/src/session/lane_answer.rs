@@ -10,13 +10,13 @@ use bothways_protocol::{
 };
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, yield_now};
 use tokio_util::sync::CancellationToken;
 
 use super::answer::{
     Answered, Answering, Asked, Begun, Dispatch, Entry, StreamAnswer, going_away, too_many,
 };
-use super::{AnsweringPlace, Session};
+use super::{AnsweringPlace, Session, TURN};
 use crate::transport::{Came, MessageReader, Outbox, ReadError};
 
 /// Answers on a stream that turned out to be a lane, until it ends.
@@ -89,10 +89,16 @@ impl<D: Dispatch> LaneServing<D> {
     /// Takes requests in until the stream ends; an error says how the peer broke the protocol, if it
     /// did.
     async fn hear_all(&mut self, reader: &mut MessageReader) -> Result<(), Option<String>> {
+        let mut heard = 0;
         loop {
             let began = Instant::now();
             while let Some(message) = reader.buffered().map_err(|error| Some(error.to_string()))? {
                 self.hear(&message, began)?;
+                heard += 1;
+            }
+            if heard >= TURN {
+                heard = 0;
+                yield_now().await;
             }
             while self.tasks.try_join_next().is_some() {}
             self.end.outbox.room().await;

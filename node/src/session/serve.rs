@@ -9,22 +9,19 @@ use bothways_protocol::{Bye, CloseCode, Control, Farewell, GoingAway, Outgoing};
 use futures_util::FutureExt;
 use quinn::{Connection, ConnectionError, RecvStream, SendStream};
 use tokio::sync::{mpsc, watch};
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::{JoinError, JoinSet, yield_now};
 use tokio::time::{Instant, sleep_until};
 
 use super::answer::{Answering, Dispatch, StreamAnswer, going_away};
 use super::greet::Greeted;
 use super::lane::Lane;
-use super::{Session, Stage, Table};
+use super::{Session, Stage, TURN, Table};
 use crate::config::Limits;
 use crate::transport::{MessageReader, MessageWriter, ReadError};
 use crate::visible::visible;
 
 /// How long a peer may take to close the connection after our bye.
 const BYE_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// Streams that are begun before anything else of the session is looked at.
-const STREAMS_A_TURN: usize = 64;
 
 /// Lists a session, runs it to its end, and takes it off the list.
 pub(crate) async fn serve<D: Dispatch>(
@@ -136,6 +133,8 @@ type Opened = Result<(SendStream, RecvStream), ConnectionError>;
 /// Whether the session goes on.
 enum Next {
     Go,
+    /// It does, when others have had their turn.
+    Yield,
     End(String),
 }
 
@@ -162,8 +161,10 @@ impl<D: Dispatch> Serving<D> {
                 () = reached(over), if over.is_some() =>
                     self.end(self.close_code(), "the time to leave is over"),
             };
-            if let Next::End(why) = next {
-                return why;
+            match next {
+                Next::Go => {}
+                Next::Yield => yield_now().await,
+                Next::End(why) => return why,
             }
         }
     }
@@ -271,14 +272,14 @@ impl<D: Dispatch> Serving<D> {
     /// often one datagram opens many.
     fn begin_all(&mut self, connection: &Connection, first: Opened) -> Next {
         let mut next = self.begin(first);
-        for _ in 1..STREAMS_A_TURN {
+        for _ in 1..TURN {
             if let Next::End(_) = next {
-                break;
+                return next;
             }
-            let Some(opened) = connection.accept_bi().now_or_never() else { break };
+            let Some(opened) = connection.accept_bi().now_or_never() else { return next };
             next = self.begin(opened);
         }
-        next
+        if let Next::Go = next { Next::Yield } else { next }
     }
 
     fn begin(&mut self, opened: Opened) -> Next {
