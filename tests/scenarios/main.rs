@@ -14,6 +14,7 @@ mod command_line;
 mod deadlines;
 mod dialing;
 mod keys;
+mod lanes;
 mod people;
 mod recorded;
 mod roles;
