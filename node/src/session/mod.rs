@@ -9,6 +9,7 @@ mod greet;
 mod incoming;
 mod lane;
 mod lane_answer;
+mod path;
 mod rule;
 mod serve;
 mod table;
@@ -37,6 +38,7 @@ pub(crate) use incoming::{Doorway, welcome_all};
 use lane::Flight;
 use lane::Lane;
 pub(crate) use lane::{Landed, Unanswered};
+use path::Path;
 pub(crate) use rule::Dialed;
 pub(crate) use table::Table;
 
@@ -80,6 +82,7 @@ struct Inner {
     leaving: Mutex<Option<Farewell>>,
     /// Where we ask, once many small requests are asked.
     lane: OnceLock<Arc<Lane>>,
+    path: Path,
     /// Requests of the peer that are being answered, of which there may be so many.
     answering: AtomicUsize,
     answering_max: usize,
@@ -189,6 +192,7 @@ impl Session {
             stage_now: AtomicU8::new(Stage::Open as u8),
             leaving: Mutex::new(None),
             lane: OnceLock::new(),
+            path: Path::default(),
             answering: AtomicUsize::new(0),
             answering_max,
             lanes_served: AtomicUsize::new(0),
@@ -267,13 +271,15 @@ impl Session {
     /// Begins a request on the session's lane; `None` where it is none for a lane, or there is no
     /// lane yet.
     pub(crate) fn lane(&self, request: &Request, deadline: Instant) -> Option<Flight> {
-        let max_bytes = self.inner.facts.lane_message_bytes?;
-        if request.params.bytes().len() > max_bytes {
+        let Inner { facts, connection, path, lane, requests_out, due, .. } = &*self.inner;
+        let max_bytes = facts.lane_message_bytes?;
+        let nth = requests_out.load(Ordering::Relaxed);
+        if request.params.bytes().len() > max_bytes || !path.suits_a_lane(connection, nth) {
             return None;
         }
-        let Some(lane) = self.inner.lane.get() else {
+        let Some(lane) = lane.get() else {
             if self.wants_a_lane() {
-                self.inner.due.notify_one();
+                due.notify_one();
             }
             return None;
         };

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bothways_protocol::{Bye, CloseCode, Control, Farewell, GoingAway, Outgoing};
 use futures_util::FutureExt;
-use quinn::{Connection, ConnectionError, RecvStream, SendStream};
+use quinn::{Connection, ConnectionError, RecvStream, SendStream, VarInt};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet, yield_now};
 use tokio::time::{Instant, sleep_until};
@@ -17,11 +17,14 @@ use super::greet::Greeted;
 use super::lane::Lane;
 use super::{Session, Stage, TURN, Table};
 use crate::config::Limits;
-use crate::transport::{MessageReader, MessageWriter, ReadError};
+use crate::transport::{MessageReader, MessageWriter, ReadError, streams};
 use crate::visible::visible;
 
 /// How long a peer may take to close the connection after our bye.
 const BYE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The stream with which a session counts as busy: a peer that only now and then asks opens fewer.
+const BUSY_FROM: u64 = 8;
 
 /// Lists a session, runs it to its end, and takes it off the list.
 pub(crate) async fn serve<D: Dispatch>(
@@ -48,6 +51,7 @@ pub(crate) async fn serve<D: Dispatch>(
         stage: session.inner.stage.subscribe(),
         session: session.clone(),
         request_bytes: dispatch.message_bytes(),
+        streams: Some(streams(limits)),
         answering: Arc::new(Answering {
             dispatch: dispatch.clone(),
             session: session.clone(),
@@ -104,6 +108,8 @@ async fn write_control(mut writer: MessageWriter, mut to_write: mpsc::Receiver<B
 struct Serving<D> {
     session: Session,
     answering: Arc<Answering<D>>,
+    /// How many streams the peer may open once it is busy; `None` when it has been told.
+    streams: Option<VarInt>,
     /// The largest request that is read, in bytes.
     request_bytes: usize,
     /// The largest answer that any request of ours may have, in bytes.
@@ -289,6 +295,11 @@ impl<D: Dispatch> Serving<D> {
         };
         let writer = MessageWriter::new(send);
         let index = writer.index();
+        if index >= BUSY_FROM
+            && let Some(streams) = self.streams.take()
+        {
+            self.session.inner.connection.set_max_concurrent_bi_streams(streams);
+        }
         let stream = StreamAnswer {
             on: self.answering.clone(),
             writer,

@@ -39,6 +39,16 @@ pub enum EndpointError {
     Tls(String),
 }
 
+/// Streams that a peer may open on a session that is not busy: each one that is allowed costs memory
+/// at once, about 85 bytes.
+const IDLE_STREAMS: u32 = 32;
+
+/// Streams that a peer may open on a busy session.
+pub(crate) fn streams(limits: &Limits) -> VarInt {
+    let streams = limits.requests_in_flight + SPARE_STREAMS;
+    VarInt::from_u32(u32::try_from(streams).unwrap_or(u32::MAX))
+}
+
 fn advice(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::AddrInUse => {
@@ -126,7 +136,7 @@ pub(crate) fn quic_settings(limits: &Limits, keep_alive: Option<Duration>) -> Tr
     let whole = |value: usize| VarInt::from_u32(u32::try_from(value).unwrap_or(u32::MAX));
     let idle = IdleTimeout::try_from(limits.idle).expect("the Plan bounds it to ten minutes");
     transport
-        .max_concurrent_bidi_streams(whole(limits.requests_in_flight + SPARE_STREAMS))
+        .max_concurrent_bidi_streams(streams(limits).min(VarInt::from_u32(IDLE_STREAMS)))
         .max_concurrent_uni_streams(VarInt::from_u32(0))
         .datagram_receive_buffer_size(None)
         .stream_receive_window(whole(limits.stream_window_bytes))

@@ -11,7 +11,7 @@ mod stream;
 
 pub(crate) use assembly::{Assembly, AssemblyBudget};
 pub use endpoint::EndpointError;
-pub(crate) use endpoint::{Dialing, Listener, quic_settings};
+pub(crate) use endpoint::{Dialing, Listener, quic_settings, streams};
 pub(crate) use gate::{Admission, Gate, GateBounds, Left};
 pub(crate) use outbox::Outbox;
 pub(crate) use restart::RestartKeys;
