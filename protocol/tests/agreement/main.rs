@@ -6,6 +6,7 @@ mod diagnostic;
 mod grammar;
 mod properties;
 mod reader;
+mod said;
 mod shape;
 mod spec;
 mod vector_files;

@@ -1,8 +1,8 @@
 //! Messages as the vectors name their fields.
 
 use bothways_protocol::{
-    Control, Encoded, Event, Failure, GoingAway, Greeting, MessageError, NodeName, Outgoing, Reply,
-    Request,
+    Control, Encoded, Event, Failure, GoingAway, Greeting, LaneAnswer, LaneAsk, LaneEnd, LaneError,
+    MessageError, NodeName, Opening, Outgoing, Reply, Request,
 };
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
@@ -19,6 +19,10 @@ pub(crate) enum Place {
     Request,
     /// A request stream, from the node that answers.
     Reply,
+    /// A lane, from the node that asks, behind the message that opens it.
+    LaneAsk,
+    /// A lane, from the node that answers.
+    LaneAnswer,
 }
 
 impl Place {
@@ -28,26 +32,46 @@ impl Place {
             Self::Control => "control-message",
             Self::Request => "request-message",
             Self::Reply => "reply-message",
+            Self::LaneAsk => "lane-ask",
+            Self::LaneAnswer => "lane-answer",
         }
     }
 
     /// Decodes a message: its fields, and itself encoded again.
-    pub(crate) fn decode(self, message: &Bytes) -> Result<(Value, Bytes), MessageError> {
+    pub(crate) fn decode(self, message: &Bytes) -> Result<(Value, Bytes), LaneError> {
+        let whole = |error: MessageError| LaneError { id: None, error };
         Ok(match self {
             Self::Control => {
-                let control = Control::decode(message)?;
+                let control = Control::decode(message).map_err(whole)?;
                 (control_fields(&control), control.encode())
             }
             Self::Request => {
-                let request = Request::decode(message)?;
-                (json!({"request": request_fields(&request)}), request.encode())
+                let opening = Opening::decode(message).map_err(whole)?;
+                (opening_fields(&opening), opening.encode())
             }
             Self::Reply => {
-                let reply = Reply::decode(message)?;
+                let reply = Reply::decode(message).map_err(whole)?;
                 (reply_fields(&reply), reply.encode())
             }
+            Self::LaneAsk => match LaneAsk::decode(message)? {
+                Some(ask) => (ask_fields(&ask), written(|buffer| ask.append_to(buffer))),
+                None => (json!("passed over"), Bytes::new()),
+            },
+            Self::LaneAnswer => match LaneAnswer::decode(message)? {
+                Some(answer) => {
+                    (answer_fields(&answer), written(|buffer| answer.append_to(buffer)))
+                }
+                None => (json!("passed over"), Bytes::new()),
+            },
         })
     }
+}
+
+/// What is appended to an empty buffer.
+fn written(append: impl FnOnce(&mut Vec<u8>)) -> Bytes {
+    let mut buffer = Vec::new();
+    append(&mut buffer);
+    buffer.into()
 }
 
 fn control_fields(control: &Control) -> Value {
@@ -88,6 +112,28 @@ fn request_fields(request: &Request) -> Value {
         "to": to.as_ref().map(NodeName::as_str),
         "via": via.iter().map(NodeName::as_str).collect::<Vec<_>>(),
     })
+}
+
+fn opening_fields(opening: &Opening) -> Value {
+    match opening {
+        Opening::Request(request) => json!({"request": request_fields(request)}),
+        Opening::Lane => json!({"lane": {}}),
+    }
+}
+
+fn ask_fields(ask: &LaneAsk) -> Value {
+    match ask {
+        LaneAsk::Request(id, request) => json!({"id": id, "request": request_fields(request)}),
+        LaneAsk::GiveUp(id, code) => json!({"id": id, "reset": code.as_str()}),
+    }
+}
+
+fn answer_fields(LaneAnswer { id, end }: &LaneAnswer) -> Value {
+    match end {
+        LaneEnd::Result(result) => json!({"id": id, "result": shown(result)}),
+        LaneEnd::Error(failure) => json!({"id": id, "error": failure_fields(failure)}),
+        LaneEnd::Reset(code) => json!({"id": id, "reset": code.as_str()}),
+    }
 }
 
 fn reply_fields(reply: &Reply) -> Value {

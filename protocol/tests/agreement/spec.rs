@@ -1,8 +1,8 @@
 //! The tables of `SPEC.md` say what the code does.
 
 use bothways_protocol::{
-    ALPN, ARRAY_MAX_ITEMS, CloseCode, Code, Control, DEPTH_MAX, Greeting, MAP_MAX_PAIRS, Outgoing,
-    PeerLimits, ResetCode, Retry, Role,
+    ALPN, ARRAY_MAX_ITEMS, CloseCode, Code, Control, DEPTH_MAX, Greeting, LANES, MAP_MAX_PAIRS,
+    Outgoing, PeerLimits, ResetCode, Retry, Role,
 };
 
 const SPEC: &str = include_str!("../../SPEC.md");
@@ -55,6 +55,7 @@ fn the_bounds_are_the_codes() {
     assert_eq!(bound("pairs"), MAP_MAX_PAIRS);
     assert_eq!(bound("a message's length"), crate::MAX_BYTES);
     assert!(SPEC.contains(std::str::from_utf8(ALPN).unwrap()));
+    assert!(SPEC.contains(&format!("the feature `{LANES}`")));
 }
 
 #[test]

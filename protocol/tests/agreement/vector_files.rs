@@ -42,7 +42,7 @@ pub(crate) enum GrammarSays {
 }
 
 /// What a node does about it.
-#[derive(Debug, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LeadsTo {
     /// The code of the response, or of the failure that the asking node reports to its caller.

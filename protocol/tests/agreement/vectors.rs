@@ -5,7 +5,7 @@ use crate::shape::Place;
 use crate::vector_files::{GrammarSays, Invalid, LeadsTo, invalid, valid};
 use crate::{diagnostic, messages};
 use bothways_protocol::{
-    CloseCode, Code, Failure, FrameError, MalformedError, MessageError, ResetCode,
+    CloseCode, Code, Failure, FrameError, LaneError, MalformedError, MessageError, ResetCode,
 };
 use bytes::Bytes;
 
@@ -103,6 +103,12 @@ fn the_grammar_refuses_a_planted_fault_in_every_rule_of_its_own() {
         ("going-away", b"\xa1\x63why\x00"),
         ("bye", b"\xa1\x00\x00"),
         ("request", &[0xa0]),
+        ("lane-message", b"\xa1\x64lane\x80"),
+        ("lane-request", &[0x82, 0x00, 0x00]),
+        ("lane-options", b"\xa1\x63key\x40"),
+        ("lane-result", &[0x83, 0x01, 0x00, 0xa0]),
+        ("lane-error", &[0x83, 0x01, 0x00, 0xa0]),
+        ("lane-reset", &[0x82, 0x02, 0x00]),
         ("error", &[0xa0]),
         ("event", &[0xa0]),
         ("greeting", &[0xa0]),
@@ -118,21 +124,25 @@ fn the_grammar_refuses_a_planted_fault_in_every_rule_of_its_own() {
 #[derive(Debug)]
 enum Refusal {
     Frame(FrameError),
-    Message(MessageError),
+    /// With a number where it is one request's on a lane.
+    Message(LaneError),
 }
 
 impl Refusal {
     /// The error's name in the vectors, and the field at fault.
     fn name(&self) -> (&'static str, Option<&'static str>) {
-        let name = match self {
-            Self::Frame(FrameError::Head { .. }) => "head",
-            Self::Frame(FrameError::Oversize { .. }) => "oversize",
-            Self::Frame(FrameError::Truncated) => "truncated",
-            Self::Message(MessageError::Kind { .. }) => "kind",
-            Self::Message(MessageError::Missing { .. }) => "missing",
-            Self::Message(MessageError::Twice { .. }) => "twice",
-            Self::Message(MessageError::Field { .. }) => "field",
-            Self::Message(MessageError::Malformed(malformed)) => match malformed {
+        let error = match self {
+            Self::Frame(FrameError::Head { .. }) => return ("head", None),
+            Self::Frame(FrameError::Oversize { .. }) => return ("oversize", None),
+            Self::Frame(FrameError::Truncated) => return ("truncated", None),
+            Self::Message(LaneError { error, .. }) => error,
+        };
+        let name = match error {
+            MessageError::Kind { .. } => "kind",
+            MessageError::Missing { .. } => "missing",
+            MessageError::Twice { .. } => "twice",
+            MessageError::Field { .. } => "field",
+            MessageError::Malformed(malformed) => match malformed {
                 MalformedError::Truncated => "malformed_truncated",
                 MalformedError::Syntax { .. } => "malformed_syntax",
                 MalformedError::TooDeep => "malformed_too_deep",
@@ -142,18 +152,19 @@ impl Refusal {
                 MalformedError::Utf8 { .. } => "malformed_utf8",
             },
         };
-        let field = match self {
-            Self::Frame(_) => None,
-            Self::Message(error) => error.field(),
-        };
-        (name, field)
+        (name, error.field())
     }
 
     fn failure(&self) -> Failure {
         match self {
             Self::Frame(error) => Failure::from(error),
-            Self::Message(error) => Failure::from(error),
+            Self::Message(LaneError { error, .. }) => Failure::from(error),
         }
+    }
+
+    /// Whether it is the fault of one request on a lane, and not of the lane.
+    fn is_of_one(&self) -> bool {
+        matches!(self, Self::Message(LaneError { id: Some(_), .. }))
     }
 }
 
@@ -168,22 +179,24 @@ fn refusal(vector: &Invalid) -> Option<Refusal> {
 
 /// The table of SPEC.md §2.1.
 fn leads_to(place: Place, refusal: &Refusal) -> LeadsTo {
-    let nothing = LeadsTo { code: None, reason: None, stop_sending: None, close: None };
+    let response = || {
+        let failure = refusal.failure();
+        let reason = failure.text("reason").map(str::to_owned);
+        LeadsTo { code: Some(failure.code.to_string()), reason, ..LeadsTo::default() }
+    };
+    let of_one = refusal.is_of_one();
     match place {
-        Place::Control => LeadsTo { close: Some(CloseCode::ProtocolError.to_string()), ..nothing },
-        Place::Request => {
-            let failure = refusal.failure();
-            LeadsTo {
-                code: Some(failure.code.to_string()),
-                reason: failure.text("reason").map(str::to_owned),
-                stop_sending: Some(ResetCode::Answered.to_string()),
-                ..nothing
-            }
+        Place::LaneAsk if of_one => response(),
+        Place::Control | Place::LaneAsk => {
+            LeadsTo { close: Some(CloseCode::ProtocolError.to_string()), ..LeadsTo::default() }
         }
-        Place::Reply => LeadsTo {
-            code: Some(Code::Internal.to_string()),
-            stop_sending: Some(ResetCode::ProtocolError.to_string()),
-            ..nothing
+        Place::Request => {
+            LeadsTo { stop_sending: Some(ResetCode::Answered.to_string()), ..response() }
+        }
+        Place::Reply | Place::LaneAnswer => LeadsTo {
+            code: Some(Code::Internal.to_string()).filter(|_| place == Place::Reply || of_one),
+            stop_sending: Some(ResetCode::ProtocolError.to_string()).filter(|_| !of_one),
+            ..LeadsTo::default()
         },
     }
 }
