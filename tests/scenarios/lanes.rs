@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use bothways::protocol::{
-    CloseCode, Code, Control, Encoded, IdempotencyKey, LANES, LaneAnswer, LaneAsk, LaneEnd, LaneId,
-    Opening, Outgoing, Reply, Request, ResetCode,
+    CloseCode, Code, Control, Encoded, Greeting, IdempotencyKey, LANES, LaneAnswer, LaneAsk,
+    LaneEnd, LaneId, Opening, Outgoing, Reply, Request, ResetCode,
 };
 use bothways::{Node, RequestError};
 use bothways_tests::{
@@ -48,6 +48,15 @@ impl RawLane {
     }
 }
 
+fn with_lanes(greeting: &mut Greeting) {
+    greeting.features = vec![LANES.to_owned()];
+}
+
+/// A raw peer of a hub, which takes lanes.
+async fn laned(beset: &Beset) -> RawSession {
+    beset.network.raw("ann").greet(beset.address(), with_lanes).await.unwrap()
+}
+
 fn echo_of(text: &str) -> Request {
     request("lab.echo", &Echo { text: text.to_owned() })
 }
@@ -74,7 +83,7 @@ async fn a_session_with_many_requests_has_them_on_one_stream() {
     let network = Network::new();
     let hub = network.raw_listener("hub");
     let ann = network.node("ann").dialing_at("hub", hub.address()).start().await;
-    let session = hub.welcome(|welcome| welcome.features = vec![LANES.to_owned()]).await;
+    let session = hub.welcome(with_lanes).await;
     assert!(session.theirs.features.iter().any(|feature| feature == LANES));
     until_session(&ann, "hub").await;
     let asking = tokio::spawn(async move {
@@ -176,7 +185,8 @@ async fn whoever_waits_on_a_lane_learns_that_the_session_is_lost() {
 async fn a_node_that_stops_answers_what_it_has_begun_on_a_lane_and_refuses_the_rest() {
     let (network, lab) = (Network::new(), Lab::new());
     let hub = network.node("hub").listening().answering(lab.routes()).start().await;
-    let mut raw = network.raw("ann").session(hub.listening().next().unwrap()).await;
+    let address = hub.listening().next().unwrap();
+    let mut raw = network.raw("ann").greet(address, with_lanes).await.unwrap();
     let mut lane = RawLane::open(&raw).await;
     lane.ask(0, &request("lab.slow", &Slow {})).await;
     lab.until("it has begun", |seen| seen.started == 1).await;
@@ -205,7 +215,7 @@ async fn a_panic_on_a_lane_is_an_answer() {
 #[tokio::test]
 async fn answers_on_a_lane_come_as_they_are_ready() {
     let beset = Beset::new().await;
-    let raw = beset.network.raw("ann").session(beset.address()).await;
+    let raw = laned(&beset).await;
     let mut lane = RawLane::open(&raw).await;
 
     lane.ask(7, &request("lab.slow", &Slow {})).await;
@@ -223,7 +233,7 @@ async fn answers_on_a_lane_come_as_they_are_ready() {
 #[tokio::test]
 async fn a_write_repeated_on_a_stream_after_a_lane_has_the_same_key_rules() {
     let beset = Beset::new().await;
-    let raw = beset.network.raw("ann").session(beset.address()).await;
+    let raw = laned(&beset).await;
     let mut lane = RawLane::open(&raw).await;
     let mut write = request("lab.slow_write", &SlowWrite {});
     lane.ask(0, &write).await;
@@ -239,7 +249,7 @@ async fn a_write_repeated_on_a_stream_after_a_lane_has_the_same_key_rules() {
 #[tokio::test]
 async fn more_in_flight_on_a_lane_than_allowed_is_refused_one_by_one() {
     let beset = Beset::new().await;
-    let raw = beset.network.raw("ann").session(beset.address()).await;
+    let raw = laned(&beset).await;
     let mut lane = RawLane::open(&raw).await;
     for id in 0..64 {
         lane.ask(id, &request("lab.slow", &Slow {})).await;
@@ -264,7 +274,7 @@ async fn more_in_flight_on_a_lane_than_allowed_is_refused_one_by_one() {
 #[tokio::test]
 async fn a_wrong_request_on_a_lane_is_answered_where_it_says_which_it_is() {
     let beset = Beset::new().await;
-    let raw = beset.network.raw("ann").session(beset.address()).await;
+    let raw = laned(&beset).await;
     let mut lane = RawLane::open(&raw).await;
     // [0, 5, "people"]
     lane.0.send(&[&[0x4a, 0x83, 0x00, 0x05, 0x66][..], b"people"].concat()).await;
@@ -286,7 +296,7 @@ async fn a_lane_that_makes_no_sense_ends_the_connection() {
     let nonsense: [&[u8]; 3] = [&[0x41, 0x00], &[0xa0], &[0x42, 0x81, 0x60]];
     for bytes in nonsense {
         let beset = Beset::new().await;
-        let raw = beset.network.raw("ann").session(beset.address()).await;
+        let raw = laned(&beset).await;
         let mut lane = RawLane::open(&raw).await;
         lane.0.send(bytes).await;
         assert_eq!(raw.closed().await.0, Some(CloseCode::ProtocolError), "{bytes:02x?}");
@@ -297,7 +307,7 @@ async fn a_lane_that_makes_no_sense_ends_the_connection() {
 #[tokio::test]
 async fn a_second_lane_at_a_time_ends_the_connection() {
     let beset = Beset::new().await;
-    let raw = beset.network.raw("ann").session(beset.address()).await;
+    let raw = laned(&beset).await;
     let mut first = RawLane::open(&raw).await;
     first.ask(0, &echo_of("first")).await;
     assert_eq!(first.answer().await.0, 0);
@@ -307,9 +317,39 @@ async fn a_second_lane_at_a_time_ends_the_connection() {
 }
 
 #[tokio::test]
-async fn a_lane_that_is_finished_gets_its_last_answers() {
+async fn a_lane_that_was_not_agreed_on_ends_the_connection() {
     let beset = Beset::new().await;
     let raw = beset.network.raw("ann").session(beset.address()).await;
+    let _lane = RawLane::open(&raw).await;
+    assert_eq!(raw.closed().await.0, Some(CloseCode::ProtocolError));
+    beset.stands().await;
+}
+
+#[tokio::test]
+async fn a_message_on_a_lane_that_trickles_in_ends_the_connection() {
+    let beset = Beset::with(|limits| limits.message_send = Duration::from_millis(300)).await;
+    let raw = laned(&beset).await;
+    let mut lane = RawLane::open(&raw).await;
+    lane.ask(0, &echo_of("whole")).await;
+    assert_eq!(lane.answer().await.0, 0);
+    let trickle = async {
+        lane.0.send(&[0x59, 0x10, 0x00]).await;
+        for _ in 0..200 {
+            lane.0.send(&[0x00]).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::select! {
+        closed = raw.closed() => assert_eq!(closed.0, Some(CloseCode::ProtocolError)),
+        () = trickle => panic!("a byte every 50 ms was taken for a message"),
+    }
+    beset.stands().await;
+}
+
+#[tokio::test]
+async fn a_lane_that_is_finished_gets_its_last_answers() {
+    let beset = Beset::new().await;
+    let raw = laned(&beset).await;
     let mut lane = RawLane::open(&raw).await;
     lane.ask(0, &request("lab.slow", &Slow {})).await;
     beset.lab.until("begun", |seen| seen.started == 2).await;
@@ -322,7 +362,7 @@ async fn a_lane_that_is_finished_gets_its_last_answers() {
 #[tokio::test]
 async fn an_asker_that_never_reads_its_lane_does_not_fill_memory() {
     let beset = Beset::new().await;
-    let raw = beset.network.raw("ann").session(beset.address()).await;
+    let raw = laned(&beset).await;
     let mut lane = RawLane::open(&raw).await;
     let large = echo_of(&"x".repeat(60_000));
     let mut buffer = Vec::new();

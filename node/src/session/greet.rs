@@ -207,7 +207,8 @@ impl Us {
 }
 
 fn facts(us: &Us, theirs: Greeting, identity: &PeerIdentity, dialed: Dialed) -> Facts {
-    let lanes = theirs.features.iter().any(|feature| feature == LANES);
+    let agreed = |greeting: &Greeting| greeting.features.iter().any(|feature| feature == LANES);
+    let lanes = agreed(&theirs) && agreed(&us.greeting);
     Facts {
         peer: theirs.name,
         role: theirs.role,
@@ -216,6 +217,7 @@ fn facts(us: &Us, theirs: Greeting, identity: &PeerIdentity, dialed: Dialed) -> 
         limits: theirs.limits,
         fingerprint: identity.fingerprint,
         certificate_ends: identity.not_after,
+        lanes,
         lane_message_bytes: us.lane_message_bytes.filter(|_| lanes),
         dialed,
         since: Instant::now(),

@@ -22,6 +22,9 @@ use crate::transport::{Came, MessageReader, Outbox, ReadError};
 /// Answers on a stream that turned out to be a lane, until it ends.
 pub(super) async fn serve_lane<D: Dispatch>(stream: StreamAnswer<D>) {
     let StreamAnswer { on, mut writer, mut reader } = stream;
+    if !on.session.facts().lanes {
+        return on.session.close(CloseCode::ProtocolError, "a lane that was not agreed on");
+    }
     let Some(_served) = Served::one_of(&on.session) else {
         return on.session.close(CloseCode::ProtocolError, "a second lane at a time");
     };
@@ -89,12 +92,14 @@ impl<D: Dispatch> LaneServing<D> {
     /// Takes requests in until the stream ends; an error says how the peer broke the protocol, if it
     /// did.
     async fn hear_all(&mut self, reader: &mut MessageReader) -> Result<(), Option<String>> {
-        let mut heard = 0;
+        let (mut heard, mut amid_since) = (0, None);
         loop {
             let began = Instant::now();
             while let Some(message) = reader.buffered().map_err(|error| Some(error.to_string()))? {
                 self.hear(&message, began)?;
                 heard += 1;
+                // What is left behind it, if something is, has begun only now.
+                amid_since = None;
             }
             if heard >= TURN {
                 heard = 0;
@@ -104,13 +109,18 @@ impl<D: Dispatch> LaneServing<D> {
             self.end.outbox.room().await;
             let came = tokio::select! {
                 biased;
-                came = more(reader, self.on.message_send) => came,
+                came = more(reader, &mut amid_since, self.on.message_send) => came,
                 Some(_) = self.tasks.join_next() => continue,
             };
             match came {
                 Ok(Came::Bytes) => {}
                 Ok(Came::End) => return Ok(()),
                 Err(ReadError::Lost(_) | ReadError::Reset(_)) => return Err(None),
+                Err(error @ ReadError::Crowded) => {
+                    // Not this peer's fault alone: it may ask on streams.
+                    tracing::warn!(peer = %self.on.session.peer(), problem = %error, "lane ends");
+                    return Err(None);
+                }
                 Err(error) => return Err(Some(error.to_string())),
             }
         }
@@ -172,9 +182,18 @@ impl Message {
 }
 
 /// Waits for more of a lane: as long as it takes for the next message to begin, and no longer than
-/// allowed for one to end.
-async fn more(reader: &mut MessageReader, message_send: Duration) -> Result<Came, ReadError> {
-    if reader.is_amid() { reader.more_within(message_send).await } else { reader.more().await }
+/// allowed for one to end that has begun.
+async fn more(
+    reader: &mut MessageReader,
+    amid_since: &mut Option<Instant>,
+    message_send: Duration,
+) -> Result<Came, ReadError> {
+    if !reader.is_amid() {
+        *amid_since = None;
+        return reader.more().await;
+    }
+    let since = *amid_since.get_or_insert_with(Instant::now);
+    reader.more_within(message_send.saturating_sub(since.elapsed())).await
 }
 
 impl End {

@@ -110,6 +110,8 @@ pub(crate) struct Facts {
     pub(crate) limits: PeerLimits,
     pub(crate) fingerprint: Fingerprint,
     pub(crate) certificate_ends: SystemTime,
+    /// Whether both sides take lanes.
+    pub(crate) lanes: bool,
     /// The largest request that goes on a lane, in bytes; `None` where there are no lanes.
     pub(crate) lane_message_bytes: Option<usize>,
     pub(crate) dialed: Dialed,

@@ -137,6 +137,8 @@ pub(crate) fn quic_settings(limits: &Limits, keep_alive: Option<Duration>) -> Tr
     let idle = IdleTimeout::try_from(limits.idle).expect("the Plan bounds it to ten minutes");
     transport
         .max_concurrent_bidi_streams(streams(limits).min(VarInt::from_u32(IDLE_STREAMS)))
+        // One message after the other, not a piece of each: large ones are whole sooner.
+        .send_fairness(false)
         .max_concurrent_uni_streams(VarInt::from_u32(0))
         .datagram_receive_buffer_size(None)
         .stream_receive_window(whole(limits.stream_window_bytes))

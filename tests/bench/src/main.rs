@@ -36,8 +36,6 @@
 //! - *Both directions*: 32 requests in flight from each end to the other over one session, both
 //!   counted, beside 64 in flight one way.
 //! - *Logged*: both ends write a record of each request to a file as JSON, as `bothways run` does.
-//! - *100 sessions*: one process opens them without nodes, so that the asking end costs little and
-//!   the listener's threads are what is measured.
 //! - *From a start*: a node dials when it starts, so this case counts from nothing to the first
 //!   response: a thread, a runtime, TLS settings, a socket, the connection, the hello, the
 //!   request. Bare quinn does the same but for the hello.

@@ -62,6 +62,7 @@ fn settings(keep_alive: Option<Duration>) -> Result<TransportConfig> {
     let mut settings = TransportConfig::default();
     settings
         .max_concurrent_bidi_streams(whole(limits.requests_in_flight + SPARE_STREAMS)?)
+        .send_fairness(false)
         .max_concurrent_uni_streams(VarInt::from_u32(0))
         .datagram_receive_buffer_size(None)
         .stream_receive_window(whole(limits.stream_window_bytes)?)

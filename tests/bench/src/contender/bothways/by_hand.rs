@@ -1,23 +1,17 @@
-//! Sessions without a node at the asking end: what it takes to hold thousands of them, or to keep
-//! many busy from one thread. They say hello, and ask with a stream for each request.
+//! Sessions without a node at the asking end, which say hello and nothing more: what it takes to hold
+//! thousands of them.
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
-use bothways::protocol::{
-    Control, Encoded, Frames, Greeting, Method, Outgoing, PeerLimits, Request, Role, Trace, VERSION,
-};
+use anyhow::{Context, Result, bail};
+use bothways::protocol::{Control, Frames, Greeting, Outgoing, PeerLimits, Role, VERSION};
 use bothways_certs::{DEFAULT_IDENTITY_LIFE, Identity, Trust};
-use bytes::Bytes;
 use quinn::{Connection, Endpoint, RecvStream, SendStream};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::methods::Echo;
-use crate::cases::BODY_BYTES;
 use crate::contender::quic;
 use crate::end::{DRIVER, DriverJob};
-use crate::load::{Ask, Load, Reading};
 
 /// How many sessions are opened at once: fewer than a node lets one address have half open.
 const OPENING: usize = 32;
@@ -31,16 +25,8 @@ const MESSAGE_MAX_BYTES: usize = 4096;
 /// A session, as long as this is kept.
 #[derive(Debug)]
 pub(super) struct Session {
-    connection: Connection,
+    _connection: Connection,
     _control: (SendStream, RecvStream),
-}
-
-/// Asks over many sessions at once.
-pub(super) async fn ask(job: &DriverJob, load: Load) -> Result<Reading> {
-    let sessions = open(job, load.requests.sessions).await?;
-    let params = Encoded::of(&Echo::of(BODY_BYTES))?;
-    let asker = |session: &Session| Asker::of(session.connection.clone(), &params);
-    load.run(sessions.iter().map(asker).collect::<Result<Vec<_>>>()?).await
 }
 
 /// Opens so many sessions, each under a name of its own.
@@ -108,40 +94,5 @@ async fn greet(
         }
     };
     let Control::Welcome(_) = welcome else { bail!("{welcome:?} where a welcome was due") };
-    Ok(Session { connection, _control: (send, recv) })
-}
-
-#[derive(Debug, Clone)]
-struct Asker {
-    connection: Connection,
-    request: Bytes,
-    params: Encoded,
-}
-
-impl Asker {
-    fn of(connection: Connection, params: &Encoded) -> Result<Self> {
-        let trace = Trace::new([1; 16], [1; 8]).context("no trace")?;
-        let request = Request {
-            method: Echo::NAME.parse()?,
-            params: params.clone(),
-            deadline: super::LONGEST,
-            key: None,
-            trace,
-            attempt: 1,
-            to: None,
-            via: Vec::new(),
-        };
-        Ok(Self { connection, request: request.encode(), params: params.clone() })
-    }
-}
-
-impl Ask for Asker {
-    async fn ask(&self) -> Result<()> {
-        let (mut send, mut recv) = self.connection.open_bi().await?;
-        send.write_chunk(self.request.clone()).await?;
-        send.finish()?;
-        let answer = recv.read_to_end(MESSAGE_MAX_BYTES).await?;
-        ensure!(answer.ends_with(self.params.bytes()), "another answer than the question");
-        Ok(())
-    }
+    Ok(Session { _connection: connection, _control: (send, recv) })
 }

@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use bothways::config::{Draft, LimitError, Limits, Plan};
+use bothways::config::{Draft, Limits, Plan};
 use bothways::{Node, Services};
 use serde::{Deserialize, Serialize};
 
@@ -29,8 +29,6 @@ const LONGEST: Duration = Duration::from_secs(60);
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Mode {
     pub(super) streams: Streams,
-    /// How many network threads the listener has.
-    pub(super) network_threads: u64,
     pub(super) asked: Asked,
     pub(super) question: Question,
     /// Both ends write the exchange log to a file.
@@ -55,8 +53,6 @@ pub(super) enum Asked {
     BothDirections,
     /// A program with a runtime of its own.
     Outside,
-    /// Sessions without a node at their asking end.
-    ByHand,
 }
 
 /// What is asked.
@@ -74,7 +70,6 @@ impl Default for Mode {
     fn default() -> Self {
         Self {
             streams: Streams::Lanes,
-            network_threads: 1,
             asked: Asked::Handler,
             question: Question::Echo,
             logged: false,
@@ -91,25 +86,16 @@ impl Mode {
     fn limits(self) -> Result<Limits> {
         let mut limits = Limits::default();
         if let Streams::Own = self.streams {
-            set(&mut limits, "limits.lane_message_bytes", 0)?;
+            limits.set("limits.lane_message_bytes", 0)?;
         }
         Ok(limits)
-    }
-}
-
-/// Sets a limit. One that this version does not know yet is passed over.
-fn set(limits: &mut Limits, path: &str, value: u64) -> Result<()> {
-    match limits.set(path, value) {
-        Err(LimitError::Unknown(_)) => Ok(()),
-        set => Ok(set?),
     }
 }
 
 pub(super) async fn listen(setting: &Setting, mode: Mode) -> Result<Listening> {
     let folder = &setting.folder;
     let logs = mode.logged.then(|| log::start(folder, LISTENER)).transpose()?;
-    let mut limits = mode.limits()?;
-    set(&mut limits, "limits.network_threads", mode.network_threads)?;
+    let limits = mode.limits()?;
     let plan = Plan::draft(folder.identity(LISTENER)?, folder.trust()?)
         .listen(SocketAddr::from(([127, 0, 0, 1], 0)))
         .data(folder.data())
