@@ -1,4 +1,5 @@
-//! The messages: each is a map with one pair, its kind and its body.
+//! The messages: each is a map with one pair, its kind and its body; on a lane an array, whose
+//! first item is its kind.
 //!
 //! Keys are text. A key that a reader knows and that stands twice is refused; keys that it does
 //! not know are skipped, so later versions may add some. What each message is for stands in
