@@ -1,6 +1,7 @@
 //! Whether the way to a peer suits a lane.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use quinn::Connection;
@@ -12,25 +13,49 @@ const LOST_MAX_PER_MILLE: u64 = 2;
 /// How many requests are begun before the way is looked at again.
 const LOOK_EVERY: u64 = 64;
 
+/// How much of what was seen lately counts with each new look: seven eighths of it.
+const FORGOTTEN: u64 = 8;
+
 /// The way to a peer, as it was when it was looked at last.
 #[derive(Debug, Default)]
 pub(super) struct Path {
     /// Too much gets lost: what is behind a lost packet on a lane waits for it, whatever it is.
     lossy: AtomicBool,
-    sent: AtomicU64,
-    lost: AtomicU64,
+    seen: Mutex<Seen>,
+}
+
+/// Packets sent, and how many of them were lost: in all, and lately.
+#[derive(Debug, Default)]
+struct Seen {
+    sent: u64,
+    lost: u64,
+    sent_lately: u64,
+    lost_lately: u64,
 }
 
 impl Path {
     /// Whether a request, the nth of its session, may go on a lane.
     pub(super) fn suits_a_lane(&self, connection: &Connection, nth: u64) -> bool {
-        if nth % LOOK_EVERY == 0 {
+        if nth.is_multiple_of(LOOK_EVERY) {
             let path = connection.stats().path;
-            let sent = path.sent_packets - self.sent.swap(path.sent_packets, Ordering::Relaxed);
-            let lost = path.lost_packets - self.lost.swap(path.lost_packets, Ordering::Relaxed);
-            self.lossy.store(is_lossy(path.rtt, sent, lost), Ordering::Relaxed);
+            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            let lossy = seen.look(path.rtt, path.sent_packets, path.lost_packets);
+            self.lossy.store(lossy, Ordering::Relaxed);
         }
         !self.lossy.load(Ordering::Relaxed)
+    }
+}
+
+impl Seen {
+    /// Looks at the totals of now, and says whether too much got lost lately.
+    fn look(&mut self, round_trip: Duration, sent: u64, lost: u64) -> bool {
+        self.sent_lately -= self.sent_lately / FORGOTTEN;
+        self.sent_lately += sent.saturating_sub(self.sent);
+        self.lost_lately += lost.saturating_sub(self.lost);
+        (self.sent, self.lost) = (sent, lost);
+        let lossy = is_lossy(round_trip, self.sent_lately, self.lost_lately);
+        self.lost_lately -= self.lost_lately.div_ceil(FORGOTTEN);
+        lossy
     }
 }
 
@@ -59,5 +84,15 @@ mod tests {
             let round_trip = Duration::from_millis(round_trip_ms);
             assert_eq!(is_lossy(round_trip, sent, lost), lossy, "{lost} of {sent}");
         }
+    }
+
+    #[test]
+    fn a_loss_is_remembered_for_a_while() {
+        let (way, mut seen) = (Duration::from_millis(40), Seen::default());
+        assert!(!seen.look(way, 1_000, 0));
+        assert!(seen.look(way, 1_100, 20));
+        assert!(seen.look(way, 1_200, 20));
+        let later = (2..30).map(|look| seen.look(way, 1_000 + 100 * look, 20));
+        assert_eq!(later.last(), Some(false));
     }
 }

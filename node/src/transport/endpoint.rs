@@ -41,7 +41,7 @@ pub enum EndpointError {
 
 /// Streams that a peer may open on a session that is not busy: each one that is allowed costs memory
 /// at once, about 85 bytes.
-const IDLE_STREAMS: u32 = 32;
+const IDLE_STREAMS: u32 = 24;
 
 /// Streams that a peer may open on a busy session.
 pub(crate) fn streams(limits: &Limits) -> VarInt {
