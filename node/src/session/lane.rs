@@ -221,9 +221,15 @@ impl Waiting {
         Some(self.slots[index].id)
     }
 
+    /// Where the slot of a request is, whoever has it now.
+    fn index(&self, id: LaneId) -> usize {
+        let index = id % self.slots.len() as LaneId;
+        usize::try_from(index).expect("less than the number of slots")
+    }
+
     /// The slot of a request that still waits. Who has given up is no longer found.
     fn slot(&mut self, id: LaneId) -> Option<&mut Slot> {
-        let index = usize::try_from(id % self.slots.len() as u64).ok()?;
+        let index = self.index(id);
         self.slots.get_mut(index).filter(|slot| slot.id == id)
     }
 
@@ -261,7 +267,7 @@ impl Waiting {
         let slots = self.slots.len() as u64;
         if let Some(slot) = self.slot(id) {
             (slot.id, slot.state) = (id + slots, State::Free);
-            self.free.push((id % slots) as usize);
+            self.free.push(self.index(id));
         }
     }
 }
