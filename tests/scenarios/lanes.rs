@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use bothways::protocol::{
-    CloseCode, Code, Control, Encoded, Greeting, IdempotencyKey, LANES, LaneAnswer, LaneAsk,
-    LaneEnd, LaneId, Opening, Outgoing, Reply, Request, ResetCode,
+    CloseCode, Code, Control, Encoded, Failure, Greeting, IdempotencyKey, LANES, LaneAnswer,
+    LaneAsk, LaneEnd, LaneId, Opening, Outgoing, Reply, Request, ResetCode,
 };
 use bothways::{Node, RequestError};
 use bothways_tests::{
@@ -40,7 +40,7 @@ impl RawLane {
         (id, end)
     }
 
-    async fn failure(&mut self) -> (LaneId, bothways::protocol::Failure) {
+    async fn failure(&mut self) -> (LaneId, Failure) {
         match self.answer().await {
             (id, LaneEnd::Error(failure)) => (id, failure),
             other => panic!("an error was due: {other:?}"),
@@ -127,6 +127,44 @@ async fn a_session_with_many_requests_has_them_on_one_stream() {
     stream.send(&Reply::Result(answer).encode()).await;
     stream.finish();
     assert_eq!(soon("the last answer", asking).await.unwrap().unwrap(), "to hub");
+}
+
+#[tokio::test]
+async fn a_lane_that_the_peer_refuses_whole_loses_no_request() {
+    let network = Network::new();
+    let hub = network.raw_listener("hub");
+    let ann = network.node("ann").dialing_at("hub", hub.address()).start().await;
+    let session = hub.welcome(with_lanes).await;
+    until_session(&ann, "hub").await;
+    let asking = tokio::spawn(async move {
+        for _ in 0..ENOUGH {
+            match echo(&ann, "hub").await {
+                Ok(_) => {}
+                refused => return refused,
+            }
+        }
+        panic!("no lane was asked for")
+    });
+
+    let refusal = Failure::new(Code::ResourceExhausted, "too many at once").reason("in_flight");
+    loop {
+        let mut stream = RawStream::accept(&session.connection).await;
+        match Opening::decode(&stream.message().await).unwrap() {
+            Opening::Request(_) => {
+                let answer = Encoded::of("to hub").unwrap();
+                stream.send(&Reply::Result(answer).encode()).await;
+                stream.finish();
+            }
+            Opening::Lane => {
+                stream.message().await;
+                stream.send(&Reply::Error(refusal).encode()).await;
+                stream.finish();
+                break;
+            }
+        }
+    }
+    let refused = soon("the refusal", asking).await.unwrap().unwrap_err();
+    assert_eq!(refused.failure().and_then(|failure| failure.text("reason")), Some("in_flight"));
 }
 
 #[tokio::test]

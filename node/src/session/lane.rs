@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use bothways_protocol::{
-    LaneAnswer, LaneAsk, LaneEnd, LaneId, Opening, Outgoing, Request, ResetCode,
+    Failure, LaneAnswer, LaneAsk, LaneEnd, LaneId, Opening, Outgoing, Reply, Request, ResetCode,
 };
 use bytes::Bytes;
 use thiserror::Error;
@@ -131,6 +131,10 @@ impl Lane {
                 match reader.buffered() {
                     Ok(Some(message)) => {
                         if let Err(why) = self.hear(&message) {
+                            if let Ok(Reply::Error(failure)) = Reply::decode(&message) {
+                                self.lock().refuse_all(&failure);
+                                return "the peer takes no lane".to_owned();
+                            }
                             reader.stop(ResetCode::ProtocolError);
                             return why;
                         }
@@ -252,6 +256,14 @@ impl Waiting {
                 *soonest = slot.deadline.min(*soonest);
             }
         }
+    }
+
+    /// The lane's stream was refused before anything on it was processed: so was each request.
+    fn refuse_all(&mut self, failure: &Failure) {
+        for slot in &mut self.slots {
+            slot.end(Ok(Landed { end: LaneEnd::Error(failure.clone()), bytes: 0 }));
+        }
+        self.ended = Some("the peer takes no lane".into());
     }
 
     fn end_all(&mut self, why: &str) {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_path_to_error::Track;
 use thiserror::Error;
 
-use super::scratch::in_scratch;
+use super::scratch::{in_scratch, taken_out};
 use super::{DEPTH_MAX, MAPS_AROUND, MalformedError, Reader};
 use crate::text::shown;
 
@@ -34,7 +34,7 @@ impl Encoded {
     pub fn of<T: Serialize + ?Sized>(value: &T) -> Result<Self, ParamsError> {
         let bytes = in_scratch(|room| {
             let written = ciborium::into_writer(value, &mut *room);
-            written.map(|()| Bytes::copy_from_slice(room)).map_err(ParamsError::whole)
+            written.map(|()| taken_out(room, 0)).map_err(ParamsError::whole)
         });
         Self::check(bytes?).map_err(ParamsError::whole)
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::scratch::in_scratch;
+use super::scratch::{in_scratch, taken_out};
 
 /// The major types of items (RFC 8949 §3.1), where a head's first byte has them.
 const UNSIGNED: u8 = 0;
@@ -32,7 +32,7 @@ pub(crate) fn message(body: impl FnOnce(&mut Writer<'_>)) -> Bytes {
         let head = Head::of(BYTES, (bytes.len() - HEAD_MAX_BYTES) as u64);
         let start = HEAD_MAX_BYTES - head.as_slice().len();
         bytes[start..HEAD_MAX_BYTES].copy_from_slice(head.as_slice());
-        Bytes::copy_from_slice(&bytes[start..])
+        taken_out(bytes, start)
     })
 }
 
