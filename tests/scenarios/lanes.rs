@@ -269,6 +269,19 @@ async fn answers_on_a_lane_come_as_they_are_ready() {
 }
 
 #[tokio::test]
+async fn a_request_given_up_in_the_breath_that_asked_it_is_cancelled_too() {
+    let beset = Beset::new().await;
+    let raw = laned(&beset).await;
+    let mut lane = RawLane::open(&raw).await;
+    let mut both = Vec::new();
+    LaneAsk::Request(1, request("lab.slow", &Slow {})).append_to(&mut both);
+    LaneAsk::GiveUp(1, ResetCode::Cancelled).append_to(&mut both);
+    lane.0.send(&both).await;
+    assert_eq!(lane.answer().await, (1, LaneEnd::Reset(ResetCode::Cancelled)));
+    beset.stands().await;
+}
+
+#[tokio::test]
 async fn a_write_repeated_on_a_stream_after_a_lane_has_the_same_key_rules() {
     let beset = Beset::new().await;
     let raw = laned(&beset).await;

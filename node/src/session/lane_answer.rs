@@ -142,9 +142,7 @@ impl<D: Dispatch> LaneServing<D> {
         }
         Ok(())
     }
-}
 
-impl<D: Dispatch> LaneServing<D> {
     fn take_in(&mut self, id: LaneId, message: Message) {
         if self.on.session.inner.away.load(Ordering::Relaxed) {
             return self.end.refuse(id, going_away());
@@ -152,7 +150,8 @@ impl<D: Dispatch> LaneServing<D> {
         match self.on.session.answering_place() {
             Some(place) => self.begin(id, message, place),
             None => {
-                self.tasks.spawn(self.end.clone().begin_soon(id, message, self.on.clone()));
+                let listed = self.end.list(id);
+                self.tasks.spawn(listed.begin_soon(message, self.on.clone()));
             }
         }
     }
@@ -161,7 +160,7 @@ impl<D: Dispatch> LaneServing<D> {
         let asked = message.asked(place);
         match self.on.dispatch.begin(asked) {
             Begun::Answered(answered) => self.end.answer(id, answered),
-            Begun::AtWork(work) => _ = self.tasks.spawn(self.end.clone().wait_for(id, work)),
+            Begun::AtWork(work) => _ = self.tasks.spawn(self.end.list(id).wait_for(work)),
         }
     }
 }
@@ -197,35 +196,11 @@ async fn more(
 }
 
 impl End {
-    /// Begins a request that found no place among those in flight.
-    async fn begin_soon<D: Dispatch>(
-        self: Arc<Self>,
-        id: LaneId,
-        message: Message,
-        on: Arc<Answering<D>>,
-    ) {
-        let Some(place) = on.session.place_to_answer().await else {
-            return self.refuse(id, too_many());
-        };
-        match on.dispatch.begin(message.asked(place)) {
-            Begun::Answered(answered) => self.answer(id, answered),
-            Begun::AtWork(work) => self.wait_for(id, work).await,
-        }
-    }
-
-    /// Waits for an answer, or until the peer gives the request up.
-    async fn wait_for<E: Entry>(
-        self: Arc<Self>,
-        id: LaneId,
-        work: BoxFuture<'static, Answered<E>>,
-    ) {
-        tokio::select! {
-            biased;
-            answered = work => self.answer(id, answered),
-            () = self.until_given_up(id) => {
-                self.tell(id, LaneEnd::Reset(ResetCode::Cancelled));
-            }
-        }
+    /// Lists a request that is not answered at once, so that it can be given up from now on.
+    fn list(self: &Arc<Self>, id: LaneId) -> Listed {
+        let given_up = CancellationToken::new();
+        self.lock().insert(id, given_up.clone());
+        Listed { end: self.clone(), id, given_up }
     }
 
     fn answer<E: Entry>(&self, id: LaneId, answered: Answered<E>) {
@@ -247,17 +222,9 @@ impl End {
         self.outbox.put(|buffer| answer.append_to(buffer))
     }
 
-    /// Waits until the peer gives a request up: begun only where it is not answered at once.
-    async fn until_given_up(&self, id: LaneId) {
-        let token = CancellationToken::new();
-        self.lock().insert(id, token.clone());
-        let _listed = Listed { end: self, id };
-        token.cancelled().await;
-    }
-
     fn give_up(&self, id: LaneId) {
-        if let Some(token) = self.lock().get(&id) {
-            token.cancel();
+        if let Some(given_up) = self.lock().get(&id) {
+            given_up.cancel();
         }
     }
 
@@ -267,12 +234,37 @@ impl End {
 }
 
 /// A request that can be given up, until it is answered.
-struct Listed<'a> {
-    end: &'a End,
+struct Listed {
+    end: Arc<End>,
     id: LaneId,
+    given_up: CancellationToken,
 }
 
-impl Drop for Listed<'_> {
+impl Listed {
+    /// Begins a request that found no place among those in flight.
+    async fn begin_soon<D: Dispatch>(self, message: Message, on: Arc<Answering<D>>) {
+        let Some(place) = on.session.place_to_answer().await else {
+            return self.end.refuse(self.id, too_many());
+        };
+        match on.dispatch.begin(message.asked(place)) {
+            Begun::Answered(answered) => self.end.answer(self.id, answered),
+            Begun::AtWork(work) => self.wait_for(work).await,
+        }
+    }
+
+    /// Waits for an answer, or until the peer gives the request up.
+    async fn wait_for<E: Entry>(self, work: BoxFuture<'static, Answered<E>>) {
+        tokio::select! {
+            biased;
+            answered = work => self.end.answer(self.id, answered),
+            () = self.given_up.cancelled() => {
+                self.end.tell(self.id, LaneEnd::Reset(ResetCode::Cancelled));
+            }
+        }
+    }
+}
+
+impl Drop for Listed {
     fn drop(&mut self) {
         self.end.lock().remove(&self.id);
     }
