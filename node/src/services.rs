@@ -73,4 +73,5 @@ fn people(people: &Arc<People>) -> Router {
         .on(people, People::update) // people.update
         .on(people, People::delete) // people.delete
         .on(people, People::list) // people.list
+        .watch(people) // people.watch, people.acknowledge
 }

@@ -1,5 +1,6 @@
 //! The directory: people with a name and, perhaps, a title.
 
+mod feed;
 mod messages;
 mod stored;
 
@@ -41,6 +42,7 @@ impl People {
             name: params.name,
             title: params.title,
             created_by: context.once().map(|once| once.caller.clone()),
+            updates: 0,
         };
         let (id, once) = (PersonId::draw(), context.once().cloned());
         let written = self.store.put(id.key(), Expect::Absent, person.to_bytes()?, once).await?;
@@ -165,7 +167,7 @@ impl People {
 impl Person {
     fn of_record(record: &Record) -> Result<Self, StoreError> {
         let id = PersonId::of_key(&record.key)?;
-        let StoredPerson { name, title, created_by } = StoredPerson::of_record(record)?;
+        let StoredPerson { name, title, created_by, .. } = StoredPerson::of_record(record)?;
         Ok(Self { id, name, title, revision: record.revision.0, created_by })
     }
 

@@ -13,6 +13,7 @@ mod path;
 mod rule;
 mod serve;
 mod table;
+mod tell;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
@@ -29,7 +30,9 @@ use tokio::sync::{Notify, Semaphore, SemaphorePermit, mpsc, watch};
 
 use crate::transport::{Assembly, MessageReader, MessageWriter};
 
-pub(crate) use answer::{Answered, AnsweringPlace, Asked, Begun, Dispatch, Entry};
+pub(crate) use answer::{
+    Answered, AnsweringPlace, Asked, Begun, Dispatch, Entry, Events, More, Way,
+};
 pub(crate) use complaints::Complaints;
 pub use dial::DialError;
 pub(crate) use dialer::{Dialer, DialerParts, Dialers, keep_alive};
