@@ -4,8 +4,11 @@
 //! answered after it. Readers never meet that thread: they read the snapshot of the last group
 //! that was made durable.
 
+mod clock;
 mod disk;
 mod file;
+mod founding;
+mod layout;
 mod snapshot;
 mod tables;
 mod writer;
@@ -22,7 +25,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
     Change, ChangeKind, Changes, Key, Once, OpenError, Page, Prefix, Record, Revision, Store,
-    StoreError, VALUE_MAX_BYTES, Write,
+    StoreError, StoreId, VALUE_MAX_BYTES, Write,
 };
 use disk::Disk;
 use file::DataFolder;
@@ -60,6 +63,7 @@ impl Default for StoreBounds {
 /// what was handed over and lets go of the data a moment later.
 #[derive(Debug)]
 pub struct Embedded {
+    id: StoreId,
     /// The way to the writer's thread, which ends once all of these are gone.
     asks: mpsc::Sender<Ask>,
     /// What readers see; the writer publishes to it.
@@ -100,12 +104,12 @@ impl Embedded {
         let (asks, waiting) = mpsc::channel(bounds.queue.max(1));
         let writer = Writer::begin(database, fault, waiting, bounds)
             .map_err(|error| folder.explain(error))?;
-        let view = writer.view();
+        let (id, view) = (writer.id(), writer.view());
         let thread = std::thread::Builder::new()
             .name("store".to_owned())
             .spawn(move || writer.run())
             .map_err(|source| folder.unusable(source))?;
-        Ok(Self { asks, view, thread: Mutex::new(Some(thread)) })
+        Ok(Self { id, asks, view, thread: Mutex::new(Some(thread)) })
     }
 
     async fn hand_over(&self, write: Write) -> Result<Change, StoreError> {
@@ -158,6 +162,15 @@ impl Store for Embedded {
         Box::pin(async move { self.view.snapshot()?.list(prefix, after, limit) })
     }
 
+    fn list_index<'a>(
+        &'a self,
+        prefix: &'a Prefix,
+        after: Option<&'a Key>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page, StoreError>> {
+        Box::pin(async move { self.view.snapshot()?.list_index(prefix, after, limit) })
+    }
+
     fn changes_after<'a>(
         &'a self,
         after: Revision,
@@ -169,6 +182,10 @@ impl Store for Embedded {
 
     fn done<'a>(&'a self, once: &'a Once) -> BoxFuture<'a, Result<Option<Change>, StoreError>> {
         Box::pin(async move { self.view.snapshot()?.done(once) })
+    }
+
+    fn id(&self) -> StoreId {
+        self.id
     }
 
     fn newest(&self) -> watch::Receiver<Revision> {

@@ -7,15 +7,17 @@ use bytes::Bytes;
 use redb::{Database, ReadOnlyTable, ReadableDatabase};
 use tokio::sync::watch;
 
-use super::tables::{
-    CHANGES, LoggedChange, META, NEWEST, OLDEST, ONCE, OnceKey, RECORDS, change_of, find_done,
+use super::layout::{
+    CHANGES, INDEX, LoggedChange, META, NEWEST, OLDEST, ONCE, OnceKey, RECORDS, change_of,
     stored_key,
 };
+use super::tables::find_done;
 use crate::store::{
     Change, Changes, Key, Once, PAGE_MAX_BYTES, Page, Prefix, Record, Revision, StoreError,
 };
 
-/// How many entries of the log one read passes, where few of them are of the keys asked for.
+/// How many entries of the log or of the index one read passes, where few of them lead to what is
+/// asked for.
 const SCAN_MAX: usize = 4096;
 
 /// Where the writer leaves the newest snapshot for the readers.
@@ -67,6 +69,7 @@ impl View {
 /// The tables at one revision.
 pub(super) struct Snapshot {
     records: ReadOnlyTable<&'static str, (u64, &'static [u8])>,
+    index: ReadOnlyTable<&'static str, &'static str>,
     changes: ReadOnlyTable<u64, LoggedChange<'static>>,
     once: ReadOnlyTable<OnceKey<'static>, (&'static [u8; 32], u64)>,
     newest: Revision,
@@ -87,6 +90,7 @@ impl Snapshot {
         let number = |name| Ok::<_, redb::Error>(meta.get(name)?.map_or(0, |found| found.value()));
         Ok(Self {
             records: transaction.open_table(RECORDS)?,
+            index: transaction.open_table(INDEX)?,
             changes: transaction.open_table(CHANGES)?,
             once: transaction.open_table(ONCE)?,
             newest: Revision(number(NEWEST)?),
@@ -109,11 +113,7 @@ impl Snapshot {
         after: Option<&Key>,
         limit: usize,
     ) -> Result<Page, StoreError> {
-        let start = match after {
-            Some(key) if key.as_str() >= prefix.as_str() => Bound::Excluded(key.as_str()),
-            _ => Bound::Included(prefix.as_str()),
-        };
-        let range = self.records.range::<&str>((start, Bound::Unbounded)).map_err(unreadable)?;
+        let range = self.records.range::<&str>(behind(prefix, after)).map_err(unreadable)?;
         let mut page = Page { records: Vec::new(), next: None, revision: self.newest };
         let mut bytes = 0;
         for entry in range {
@@ -132,6 +132,35 @@ impl Snapshot {
                 revision: Revision(revision),
                 value: Bytes::copy_from_slice(value),
             });
+        }
+        Ok(page)
+    }
+
+    /// The records behind index keys; an index key that leads nowhere is passed over.
+    pub(super) fn list_index(
+        &self,
+        prefix: &Prefix,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<Page, StoreError> {
+        let range = self.index.range::<&str>(behind(prefix, after)).map_err(unreadable)?;
+        let mut page = Page { records: Vec::new(), next: None, revision: self.newest };
+        let mut last = None;
+        let mut bytes = 0;
+        for (passed, entry) in range.enumerate() {
+            let (other, key) = entry.map_err(unreadable)?;
+            if !prefix.holds(other.value()) {
+                break;
+            }
+            if page.records.len() >= limit || bytes >= PAGE_MAX_BYTES || passed >= SCAN_MAX {
+                page.next = last;
+                break;
+            }
+            if let Some(record) = self.get(&stored_key(key.value())?)? {
+                bytes += record.value.len();
+                page.records.push(record);
+            }
+            last = Some(stored_key(other.value())?);
         }
         Ok(page)
     }
@@ -168,6 +197,15 @@ impl Snapshot {
     pub(super) fn done(&self, once: &Once) -> Result<Option<Change>, StoreError> {
         find_done(&self.once, &self.changes, once).map_err(unreadable)?
     }
+}
+
+/// Where a listing begins: behind a key, or with the first that the prefix holds.
+fn behind<'a>(prefix: &'a Prefix, after: Option<&'a Key>) -> (Bound<&'a str>, Bound<&'a str>) {
+    let start = match after {
+        Some(key) if key.as_str() >= prefix.as_str() => Bound::Excluded(key.as_str()),
+        _ => Bound::Included(prefix.as_str()),
+    };
+    (start, Bound::Unbounded)
 }
 
 fn unreadable(error: impl Into<redb::Error>) -> StoreError {
