@@ -98,7 +98,8 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// log was read, and is where to read on.
     ///
     /// # Errors
-    /// [`StoreError::OutOfRange`] where changes behind `after` are no longer kept, or `after` is
+    /// [`StoreError::OutOfRange`] where changes behind `after` are no longer kept
+    /// ([`StoreBounds::changes_for`], [`StoreBounds::changes_bytes`]), or `after` is
     /// behind the newest revision; else as [`Store::list`].
     fn changes_after<'a>(
         &'a self,

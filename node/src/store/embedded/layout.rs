@@ -12,8 +12,8 @@ pub(super) const RECORDS: TableDefinition<'static, &str, (u64, &[u8])> =
 /// Index key → the key of the record that is found under it.
 pub(super) const INDEX: TableDefinition<'static, &str, &str> = TableDefinition::new("index");
 
-/// Revision → [`LoggedChange`]. Who trims it begins at the first, moves [`OLDEST`] on, and keeps
-/// what [`ONCE`] refers to: the answer to a repeated write is read here.
+/// Revision → [`LoggedChange`]. Behind [`OLDEST`] they are all here; up to it, those
+/// alone that [`ONCE`] refers to: the answer to a repeated write is read here.
 pub(super) const CHANGES: TableDefinition<'static, u64, LoggedChange<'static>> =
     TableDefinition::new("changes");
 

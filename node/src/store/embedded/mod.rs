@@ -2,7 +2,7 @@
 //!
 //! One thread writes, in groups: whatever waits becomes one transaction and one fsync, and is
 //! answered after it. Readers never meet that thread: they read the snapshot of the last group
-//! that was made durable.
+//! that was made durable, and the last changes from memory.
 
 mod clock;
 mod disk;
@@ -11,6 +11,8 @@ mod founding;
 mod layout;
 mod snapshot;
 mod tables;
+mod tail;
+mod view;
 mod writer;
 
 use std::path::Path;
@@ -29,7 +31,7 @@ use super::{
 };
 use disk::Disk;
 use file::DataFolder;
-use snapshot::View;
+use view::View;
 use writer::{Ask, Writer};
 
 /// How much an embedded store holds at a time.
@@ -42,6 +44,11 @@ pub struct StoreBounds {
     /// How long an idempotency key is remembered, counted while the node runs; 24 hours. Time
     /// that passes while it does not run, and whatever the wall clock does, forgets no key.
     pub keys_for: Duration,
+    /// How long changes can be followed, counted as for [`keys_for`](Self::keys_for); 7 days.
+    pub changes_for: Duration,
+    /// How many bytes of values the changes that can be followed have; 1 GiB. The oldest are
+    /// trimmed with the next writes, some with each.
+    pub changes_bytes: u64,
     /// How much of the file is kept in memory, in bytes; 64 MiB.
     pub cache_bytes: usize,
 }
@@ -52,6 +59,8 @@ impl Default for StoreBounds {
             queue: 256,
             keys: 1_000_000,
             keys_for: Duration::from_secs(24 * 60 * 60),
+            changes_for: Duration::from_secs(7 * 24 * 60 * 60),
+            changes_bytes: 1024 * 1024 * 1024,
             cache_bytes: 64 * 1024 * 1024,
         }
     }
@@ -177,7 +186,7 @@ impl Store for Embedded {
         prefix: &'a Prefix,
         limit: usize,
     ) -> BoxFuture<'a, Result<Changes, StoreError>> {
-        Box::pin(async move { self.view.snapshot()?.changes_after(after, prefix, limit) })
+        Box::pin(async move { self.view.changes_after(after, prefix, limit) })
     }
 
     fn done<'a>(&'a self, once: &'a Once) -> BoxFuture<'a, Result<Option<Change>, StoreError>> {

@@ -1,18 +1,14 @@
 //! How one write changes what stands in the file.
 
-use redb::{ReadableTable, ReadableTableMetadata, Table, WriteTransaction};
+mod trimming;
+
+use redb::{ReadableTable, Table, WriteTransaction};
 
 use super::layout::{
-    AGE_MS, CHANGES, CHANGES_BYTES, INDEX, LoggedChange, META, NEWEST, ONCE, ONCE_AGES, OnceKey,
-    RECORDS, change_of, once_key,
+    AGE_MS, CHANGES, CHANGES_BYTES, INDEX, LoggedChange, META, NEWEST, OLDEST, ONCE, ONCE_AGES,
+    OnceKey, RECORDS, change_of, once_key,
 };
-use crate::store::{
-    Change, ChangeKind, Expect, Key, Once, Revision, StoreBounds, StoreError, Write,
-};
-
-/// The most idempotency keys that one transaction forgets: twice as many as it can add, so that
-/// forgetting keeps up and costs no single write much.
-const FORGET_MAX: u64 = 2 * super::writer::GROUP_MAX as u64;
+use crate::store::{Change, ChangeKind, Expect, Key, Once, Revision, StoreError, Write};
 
 /// The tables within one write transaction.
 pub(super) struct Tables<'t> {
@@ -23,6 +19,7 @@ pub(super) struct Tables<'t> {
     once_ages: Table<'t, u64, (u64, OnceKey<'static>)>,
     meta: Table<'t, &'static str, u64>,
     newest: u64,
+    oldest: u64,
     changes_bytes: u64,
     age_ms: u64,
 }
@@ -35,7 +32,8 @@ impl<'t> Tables<'t> {
     ) -> Result<Self, redb::Error> {
         let meta = transaction.open_table(META)?;
         let number = |name| Ok::<_, redb::Error>(meta.get(name)?.map_or(0, |found| found.value()));
-        let (newest, changes_bytes) = (number(NEWEST)?, number(CHANGES_BYTES)?);
+        let (newest, oldest) = (number(NEWEST)?, number(OLDEST)?);
+        let changes_bytes = number(CHANGES_BYTES)?;
         Ok(Self {
             records: transaction.open_table(RECORDS)?,
             index: transaction.open_table(INDEX)?,
@@ -44,6 +42,7 @@ impl<'t> Tables<'t> {
             once_ages: transaction.open_table(ONCE_AGES)?,
             meta,
             newest,
+            oldest,
             changes_bytes,
             age_ms,
         })
@@ -57,6 +56,7 @@ impl<'t> Tables<'t> {
     /// Notes how far this transaction has come: the last step before its commit.
     pub(super) fn finish(mut self) -> Result<(), redb::Error> {
         self.meta.insert(NEWEST, self.newest)?;
+        self.meta.insert(OLDEST, self.oldest)?;
         self.meta.insert(CHANGES_BYTES, self.changes_bytes)?;
         self.meta.insert(AGE_MS, self.age_ms)?;
         Ok(())
@@ -127,33 +127,6 @@ impl<'t> Tables<'t> {
             }
         }
         Ok(())
-    }
-
-    /// Forgets the idempotency keys that are too old, and the oldest where `incoming` more would
-    /// be too many.
-    pub(super) fn forget(
-        &mut self,
-        bounds: &StoreBounds,
-        incoming: u64,
-    ) -> Result<(), redb::Error> {
-        let too_old = u64::try_from(bounds.keys_for.as_millis()).unwrap_or(u64::MAX);
-        let mut too_many = (self.once.len()? + incoming).saturating_sub(bounds.keys);
-        for _ in 0..FORGET_MAX {
-            let Some((revision, age)) = self.oldest_once()? else { break };
-            if too_many == 0 && self.age_ms.saturating_sub(age) < too_old {
-                break;
-            }
-            too_many = too_many.saturating_sub(1);
-            if let Some(entry) = self.once_ages.remove(revision)? {
-                self.once.remove(entry.value().1)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn oldest_once(&self) -> Result<Option<(u64, u64)>, redb::Error> {
-        let first = self.once_ages.first()?;
-        Ok(first.map(|(revision, entry)| (revision.value(), entry.value().0)))
     }
 }
 

@@ -1,6 +1,8 @@
 //! What the embedded store holds beyond the conformance suite: files, restarts, bounds.
 
 mod failing_disk;
+mod tail;
+mod trimming;
 mod upgrading;
 
 use std::fs;

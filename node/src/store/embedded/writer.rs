@@ -8,8 +8,9 @@ use tokio::sync::{mpsc, oneshot};
 use super::clock::Clock;
 use super::disk::Fault;
 use super::founding::{BeginError, Founded};
-use super::snapshot::{Snapshot, View};
+use super::snapshot::Snapshot;
 use super::tables::Tables;
+use super::view::View;
 use crate::store::{Change, Once, StoreBounds, StoreError, StoreId, Write};
 
 /// The most writes that one transaction takes.
@@ -143,7 +144,7 @@ impl Writer {
         let (outcomes, changed) = outcomes.map_err(|error| error.to_string())?;
         if changed {
             let snapshot = Snapshot::of(&self.database).map_err(|error| error.to_string())?;
-            self.view.publish(snapshot);
+            self.view.publish(snapshot, outcomes.iter().flatten());
         }
         Ok(outcomes)
     }
@@ -154,6 +155,7 @@ impl Writer {
         let mut tables = Tables::open(&transaction, self.clock.age_ms())?;
         let before = tables.newest();
         tables.forget(&self.bounds, writes.len() as u64)?;
+        tables.trim(&self.bounds)?;
         let outcomes: Result<Vec<_>, _> = writes.iter().map(|write| tables.apply(write)).collect();
         let (outcomes, changed) = (outcomes?, tables.newest() > before);
         if changed {
