@@ -87,6 +87,14 @@ impl Network {
         self.runtime.spawn(future).await.map_err(unless_panicked)
     }
 
+    /// Starts a future on the network thread; dropping what this gives drops it.
+    pub(crate) fn start_task(
+        &self,
+        future: impl Future<Output = ()> + Send + 'static,
+    ) -> AbortOnDropHandle<()> {
+        AbortOnDropHandle::new(self.runtime.spawn(future))
+    }
+
     /// Starts a future on the network thread that nobody waits for.
     pub(crate) fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
         drop(self.runtime.spawn(future));

@@ -23,3 +23,6 @@ mod stopping;
 mod stopping_midway;
 mod storms;
 mod support;
+mod watching;
+mod watching_bounds;
+mod watching_command;

@@ -6,8 +6,10 @@ mod error;
 mod leg;
 mod outbound;
 mod peer;
+mod subscription;
 
 pub use error::RequestError;
 pub(crate) use outbound::{Ourselves, Outbound};
 pub(crate) use peer::Origin;
 pub use peer::Peer;
+pub use subscription::{Subscription, SubscriptionState};

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bothways_protocol::{Code, Failure};
 
-use crate::service::Context;
+use crate::service::{Context, Feed};
 use crate::store::{Change, Expect, Once, Prefix, Record, Revision, Store, StoreError};
 
 pub use messages::{
@@ -113,7 +113,7 @@ impl People {
     ///
     /// # Errors
     /// `invalid_argument` (field `limit`) where the limit is not 1 to [`PAGE_MAX`].
-    pub async fn list(&self, _context: Context, params: ListPeople) -> Result<PeoplePage, Failure> {
+    pub async fn list(&self, context: Context, params: ListPeople) -> Result<PeoplePage, Failure> {
         let limit = params.limit.unwrap_or(PAGE_DEFAULT);
         if !(1..=PAGE_MAX).contains(&limit) {
             let message = format!("a page has 1 to {PAGE_MAX} people, not {limit}");
@@ -125,6 +125,7 @@ impl People {
             people: page.records.iter().map(Person::of_record).collect::<Result<_, _>>()?,
             next: page.next.as_ref().map(PersonId::of_key).transpose()?,
             revision: page.revision.0,
+            cursor: self.cursor(context.peer(), page.revision),
         })
     }
 

@@ -152,10 +152,15 @@ pub(crate) struct Refused;
 pub(crate) struct RequestStream {
     pub(crate) writer: MessageWriter,
     pub(crate) reader: MessageReader,
-    _place: Place,
+    place: Option<Place>,
 }
 
 impl RequestStream {
+    /// Gives its place back: a subscription that has begun needs none.
+    pub(crate) fn leave_place(&mut self) {
+        self.place = None;
+    }
+
     /// Tells the peer why nobody waits for its answer any more.
     pub(crate) fn give_up(&mut self, code: ResetCode) {
         self.writer.give_up(code);
@@ -269,7 +274,7 @@ impl Session {
         Ok(RequestStream {
             writer: MessageWriter::new(send),
             reader: MessageReader::new(recv, max_bytes, &self.inner.assembly),
-            _place: place,
+            place: Some(place),
         })
     }
 

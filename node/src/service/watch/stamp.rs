@@ -23,7 +23,7 @@ pub(super) struct Stamp([u8; CHECK_BYTES]);
 impl Stamp {
     pub(super) fn of(store: &dyn Store, service: &str, caller: &NodeName) -> Self {
         let mut hash = Sha256::new();
-        hash.update(store_id(store));
+        hash.update(store.id().0);
         for word in [service, caller.as_str()] {
             hash.update(word);
             // No name has it, so no two pairs of names look the same.
@@ -63,11 +63,6 @@ fn foreign() -> Failure {
     Failure::new(Code::InvalidArgument, sentence).reason("cursor")
 }
 
-/// What tells the store from all others.
-fn store_id(_store: &dyn Store) -> [u8; 8] {
-    [0; 8]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,7 +76,12 @@ mod tests {
         let cursor = stamp.cursor(Revision(7));
         assert_eq!(stamp.read(&cursor), Ok(Revision(7)));
         assert!(cursor.bytes().len() <= 64);
-        for other in [Stamp::of(&store, "people", &till), Stamp::of(&store, "orders", &desk)] {
+        let elsewhere = Embedded::in_memory(&StoreBounds::default()).unwrap();
+        for other in [
+            Stamp::of(&store, "people", &till),
+            Stamp::of(&store, "orders", &desk),
+            Stamp::of(&elsewhere, "people", &desk),
+        ] {
             assert_eq!(other.read(&cursor).unwrap_err().text("reason"), Some("cursor"));
         }
         for bad in [&cursor.bytes()[1..], &[&cursor.bytes()[..], b"x"].concat(), b""] {

@@ -84,7 +84,7 @@ impl Store for Meddled {
 fn theirs(id: PersonId, name: Option<&str>, once: Option<Once>) -> Write {
     let kind = name.map_or(ChangeKind::Delete, |name| {
         let (name, title, created_by) = (name.parse().unwrap(), None, None);
-        ChangeKind::Put(StoredPerson { name, title, created_by }.to_bytes().unwrap())
+        ChangeKind::Put(StoredPerson { name, title, created_by, updates: 0 }.to_bytes().unwrap())
     });
     Write { key: id.key(), expect: Expect::Any, kind, index: Vec::new(), once }
 }
