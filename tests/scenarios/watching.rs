@@ -6,7 +6,7 @@ use std::path::Path;
 use bothways::domain::people::{CreatePerson, DeletePerson, ListPeople, Person, UpdatePerson};
 use bothways::protocol::{Cursor, Event, Watch, WatchFrom};
 use bothways::{Node, RequestError, Services, Subscription, SubscriptionState};
-use bothways_tests::{Network, soon, until_session};
+use bothways_tests::{Network, Setup, soon, until_session};
 
 use crate::support::ask;
 
@@ -18,7 +18,10 @@ pub(crate) struct Hub {
 
 impl Hub {
     pub(crate) async fn start(network: &Network, data: Option<&Path>, at: &str) -> Self {
-        let setup = network.node("hub").listening_at(at.parse().unwrap());
+        Self::of(network.node("hub").listening_at(at.parse().unwrap()), data).await
+    }
+
+    pub(crate) async fn of(setup: Setup, data: Option<&Path>) -> Self {
         let plan = match data {
             Some(folder) => setup.data(folder).plan(),
             None => setup.plan(),
@@ -192,8 +195,10 @@ async fn events_are_gapless_and_in_order_while_connections_are_cut() {
         assert_eq!((topic.as_str(), name), ("people.created", format!("n{n}")));
         if n % 60 == 30 {
             // A newcomer under the same name, with another boot time: the session is replaced.
-            let raw = network.raw("desk").session(address).await;
-            drop(raw);
+            let mut state = people.state();
+            state.mark_unchanged();
+            drop(network.raw("desk").session(address).await);
+            soon("the cut", state.changed()).await.unwrap();
         }
     }
     writing.await.unwrap();

@@ -176,3 +176,28 @@ async fn what_cannot_be_read_is_answered_and_no_subscription_begins() {
     let refused = failure(session.ask(&wrong).await);
     assert_eq!(refused.text("field"), Some("from"), "{refused:?}");
 }
+
+#[tokio::test]
+async fn what_changed_too_long_ago_is_said_to_be_gone_with_the_oldest_that_is_kept() {
+    let network = Network::new();
+    let setup = network.node("hub").listening();
+    let hub = Hub::of(setup.limits(|limits| limits.changes_kept_bytes = 65_536), None).await;
+    let desk = network.node("desk").dialing(&hub.node).start().await;
+    let mut people = live(&desk, watch_from(WatchFrom::All)).await;
+    create(&desk, "Ann").await;
+    let ann = cursor_of(&next(&mut people).await);
+    drop(people);
+    for n in 0..1_200 {
+        create(&desk, &format!("{n:0>64}")).await;
+    }
+
+    let error =
+        refused(desk.peer("hub").subscribe("people", watch_from(WatchFrom::Cursor(ann)))).await;
+    assert_eq!(error.code(), Code::OutOfRange, "{error}");
+    let oldest = failed(&error).text("oldest").unwrap().parse().unwrap();
+    let mut kept = live(&desk, watch_from(WatchFrom::Cursor(oldest))).await;
+    let mut all = live(&desk, watch_from(WatchFrom::All)).await;
+    let first = told(&mut kept, 1).await;
+    assert_eq!(told(&mut all, 1).await, first);
+    assert_ne!(first[0].1, "Ann");
+}

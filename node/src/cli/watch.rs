@@ -15,10 +15,10 @@ use super::{Exit, Format, Globals, Result, Trouble};
 
 const EXAMPLES: &str = "\
 Examples:
-  bothways watch hub people.*
+  bothways watch hub 'people.*'
   bothways watch hub people.created people.deleted --from all -o json
-  bothways watch hub people.* --durable directory
-  bothways watch hub people.* --durable mail --exec 'jq -r .body.name | mail -s new me'
+  bothways watch hub 'people.*' --durable directory
+  bothways watch hub 'people.*' --durable mail --exec 'jq -r .body.name | mail -s new me'
 
 It goes on over whatever becomes of the connection and of the peer, until Ctrl-C. A durable
 subscription begins behind the last event that was acknowledged: shown, or dealt with by the

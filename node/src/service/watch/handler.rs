@@ -67,7 +67,9 @@ async fn beginning(
     let at = match (from, standing, durable) {
         (Some(WatchFrom::Now), ..) | (None, None, None) => *store.newest().borrow(),
         (Some(WatchFrom::All), ..) | (None, None, Some(_)) => oldest(store).await?,
-        (Some(WatchFrom::Cursor(cursor)), ..) => stamp.read(&cursor)?,
+        (Some(WatchFrom::Cursor(cursor)), ..) => {
+            stamp.read(&cursor).map_err(|refused| refused.field("from"))?
+        }
         (None, Some(standing), _) => standing.at,
     };
     if let (Some(durable), None) = (durable, standing) {
@@ -136,7 +138,8 @@ pub(in crate::service) async fn acknowledge<F: Feed>(
 
 /// The place of an event that was told.
 fn place_of(store: &dyn Store, stamp: Stamp, cursor: &Cursor) -> Result<Revision, Failure> {
-    let (place, newest) = (stamp.read(cursor)?, *store.newest().borrow());
+    let place = stamp.read(cursor).map_err(|refused| refused.field("cursor"))?;
+    let newest = *store.newest().borrow();
     if place <= newest {
         return Ok(place);
     }
