@@ -120,7 +120,7 @@ async fn a_peer_that_goes_away_and_stays_is_left_after_the_longest_deadline() {
     let mut lingering = hub.welcome(|_| {}).await;
     until_session(&ann, "hub").await;
 
-    let away = GoingAway { last: None, why: Farewell::Other };
+    let away = GoingAway { last: None, retry_after: None, why: Farewell::Other };
     lingering.control.send(&Control::GoingAway(away).encode()).await;
 
     assert_eq!(lingering.closed().await.0, Some(CloseCode::Bye));

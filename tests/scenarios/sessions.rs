@@ -260,7 +260,7 @@ async fn a_peer_that_goes_away_and_lingers_is_still_said_goodbye_to_when_the_nod
     let hub = network.node("hub").listening().start().await;
     let mut raw = network.raw("ann").session(hub.listening().next().unwrap()).await;
     until_session(&hub, "ann").await;
-    let away = GoingAway { last: None, why: Farewell::Done };
+    let away = GoingAway { last: None, retry_after: None, why: Farewell::Done };
     raw.control.send(&Control::GoingAway(away).encode()).await;
     until(&hub, "a session that drains", |sessions| sessions[0].draining).await;
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bothways_certs::DialerTls;
 use bothways_protocol::NodeName;
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::answer::Dispatch;
@@ -20,6 +20,9 @@ use crate::transport::Dialing;
 
 /// A session that lasts so long was a success, for the wait before the next dial.
 const SETTLED: Duration = Duration::from_secs(5);
+
+/// How long a peer that stopped is left alone at the most, where a request waits for it.
+const STAY_AWAY_WANTED: Duration = Duration::from_secs(1);
 
 /// What all dialers of a node share.
 pub(crate) struct DialerParts<D> {
@@ -118,22 +121,24 @@ impl<D: Dispatch> Running<D> {
                 // Boxed, so that a session does not hold the room that its greeting needed.
                 dialed = Box::pin(dial.run()) => dialed,
             };
-            match dialed {
+            let stay_away = match dialed {
                 Ok(greeted) => {
                     self.dialer.told.send_replace(None);
                     let DialerParts { table, dispatch, limits, .. } = &*self.parts;
                     let began = Instant::now();
-                    serve(greeted, table, dispatch, limits).await;
+                    let ended = serve(greeted, table, dispatch, limits).await;
                     // Where sessions end as soon as they begin, dialing more often does not help:
                     // two nodes that share one identity would replace each other without end.
                     failures = if began.elapsed() < SETTLED { failures + 1 } else { 0 };
+                    ended.retry_after.unwrap_or_default()
                 }
                 Err(error) => {
                     self.note_failure(failures, error);
                     failures += 1;
+                    Duration::ZERO
                 }
-            }
-            self.pause(failures).await;
+            };
+            self.pause(failures, stay_away).await;
         }
     }
 
@@ -159,12 +164,17 @@ impl<D: Dispatch> Running<D> {
         self.dialer.told.send_replace(Some(Arc::new(error)));
     }
 
-    async fn pause(&self, failures: u32) {
+    /// Waits before the next dial; less where somebody waits for the peer, but not at all less than
+    /// a peer that stopped would have us stay away, if that is short.
+    async fn pause(&self, failures: u32, stay_away: Duration) {
         let Limits { redial_min, redial_max, .. } = self.parts.limits;
         let wait = longest_wait(failures, redial_min, redial_max).mul_f64(rand::random());
+        let wait = wait.max(stay_away.min(redial_max));
+        let soon = redial_min.mul_f64(0.5 + 0.5 * rand::random::<f64>());
+        let soon = Instant::now() + soon.max(stay_away.min(STAY_AWAY_WANTED));
         let wanted = async {
             self.dialer.wanted.notified().await;
-            sleep(redial_min.mul_f64(0.5 + 0.5 * rand::random::<f64>())).await;
+            sleep_until(soon).await;
         };
         tokio::select! {
             () = self.parts.stop.cancelled() => {}

@@ -107,6 +107,11 @@ impl Table {
         Ok(())
     }
 
+    /// How many sessions there are.
+    pub(crate) fn len(&self) -> usize {
+        self.lock().by_peer.values().map(Vec::len).sum()
+    }
+
     /// Every session, in the order of the peers' names.
     pub(crate) fn all(&self) -> Vec<Session> {
         let mut all: Vec<_> = self.lock().by_peer.values().flatten().cloned().collect();
