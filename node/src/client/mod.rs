@@ -1,6 +1,7 @@
 //! Asking: from a typed request to an answer, over whichever session leads to the peer. Knows
 //! sessions and records; knows no handler.
 
+mod asking;
 mod attempt;
 mod error;
 mod leg;

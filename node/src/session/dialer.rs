@@ -16,6 +16,7 @@ use super::greet::Us;
 use super::serve::serve;
 use super::table::Table;
 use crate::config::Limits;
+use crate::network::Network;
 use crate::transport::Dialing;
 
 /// A session that lasts so long was a success, for the wait before the next dial.
@@ -26,6 +27,7 @@ pub(crate) struct DialerParts<D> {
     pub(crate) us: Arc<Us>,
     pub(crate) tls: Arc<DialerTls>,
     pub(crate) dialing: Arc<Dialing>,
+    pub(crate) network: Network,
     pub(crate) table: Arc<Table>,
     pub(crate) dispatch: Arc<D>,
     pub(crate) limits: Limits,
@@ -87,7 +89,7 @@ pub(crate) struct Dialer {
 impl Dialer {
     /// Dials until the stop token is cancelled, then waits for its session to end.
     pub(crate) async fn run<D: Dispatch>(self, parts: Arc<DialerParts<D>>) {
-        Running { dialer: self, parts }.run().await;
+        Arc::new(Running { dialer: self, parts }).run().await;
     }
 }
 
@@ -98,43 +100,52 @@ struct Running<D> {
 }
 
 impl<D: Dispatch> Running<D> {
-    async fn run(self) {
+    async fn run(self: Arc<Self>) {
         let mut failures = 0;
         while !self.parts.stop.is_cancelled() {
             if self.parts.table.find(&self.dialer.peer).is_some() {
                 self.until_alone().await;
                 continue;
             }
-            let dial = Dial {
-                us: &self.parts.us,
-                tls: &self.parts.tls,
-                dialing: &self.parts.dialing,
-                handshake_timeout: self.parts.limits.handshake,
-                peer: &self.dialer.peer,
-                address: &self.dialer.address,
-            };
-            let dialed = tokio::select! {
-                () = self.parts.stop.cancelled() => return,
-                // Boxed, so that a session does not hold the room that its greeting needed.
-                dialed = Box::pin(dial.run()) => dialed,
-            };
-            match dialed {
-                Ok(greeted) => {
-                    self.dialer.told.send_replace(None);
-                    let DialerParts { table, dispatch, limits, .. } = &*self.parts;
-                    let began = Instant::now();
-                    serve(greeted, table, dispatch, limits).await;
-                    // Where sessions end as soon as they begin, dialing more often does not help:
-                    // two nodes that share one identity would replace each other without end.
-                    failures = if began.elapsed() < SETTLED { failures + 1 } else { 0 };
-                }
-                Err(error) => {
+            match self.have_a_session().await {
+                // Where sessions end as soon as they begin, dialing more often does not help: two
+                // nodes that share one identity would replace each other without end.
+                Some(Ok(lasted)) => failures = if lasted < SETTLED { failures + 1 } else { 0 },
+                Some(Err(error)) => {
                     self.note_failure(failures, error);
                     failures += 1;
                 }
+                None => return,
             }
             self.pause(failures).await;
         }
+    }
+
+    /// Has a session, and tells how long it lasted; `None` where the node stops before there is
+    /// one. A connection is driven on the thread where it is dialed: so all of it is done there.
+    async fn have_a_session(self: &Arc<Self>) -> Option<Result<Duration, DialError>> {
+        let seat = self.parts.network.seat();
+        seat.thread().run(Box::pin(self.clone().dial_and_serve())).await.ok()?
+    }
+
+    async fn dial_and_serve(self: Arc<Self>) -> Option<Result<Duration, DialError>> {
+        let DialerParts { us, tls, dialing, table, dispatch, limits, stop, .. } = &*self.parts;
+        let Dialer { peer, address, told, .. } = &self.dialer;
+        let handshake_timeout = limits.handshake;
+        let dial = Dial { us, tls, dialing, handshake_timeout, peer, address };
+        let dialed = tokio::select! {
+            () = stop.cancelled() => return None,
+            // Boxed, so that a session does not hold the room that its greeting needed.
+            dialed = Box::pin(dial.run()) => dialed,
+        };
+        let greeted = match dialed {
+            Ok(greeted) => greeted,
+            Err(error) => return Some(Err(error)),
+        };
+        told.send_replace(None);
+        let began = Instant::now();
+        serve(greeted, table, dispatch, limits).await;
+        Some(Ok(began.elapsed()))
     }
 
     /// Waits while there is a session with the peer, whoever dialed it.
