@@ -23,3 +23,4 @@ mod stopping;
 mod stopping_midway;
 mod storms;
 mod support;
+mod threads;

@@ -140,6 +140,15 @@ impl RequestError {
         }
     }
 
+    /// Whether the request may have acted.
+    pub(super) fn leaves_doubt(&self) -> bool {
+        match self {
+            Self::Lost { .. } => true,
+            Self::Failed { failure, .. } => failure.retry == Retry::Same,
+            _ => false,
+        }
+    }
+
     /// Whether the request was surely not processed, so that another session may take it.
     pub(super) fn surely_not_processed(&self) -> bool {
         match self {

@@ -27,6 +27,7 @@ use quinn::{Connection, VarInt};
 use thiserror::Error;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit, mpsc, watch};
 
+use crate::network::NetworkThread;
 use crate::transport::{Assembly, MessageReader, MessageWriter};
 
 pub(crate) use answer::{Answered, AnsweringPlace, Asked, Begun, Dispatch, Entry};
@@ -68,6 +69,8 @@ pub(crate) struct Session {
 #[derive(Debug)]
 struct Inner {
     connection: Connection,
+    /// Where the connection is driven, and each request on it made and answered.
+    thread: NetworkThread,
     facts: Facts,
     /// What the peer lets us have in flight.
     permits: Semaphore,
@@ -175,6 +178,7 @@ impl Drop for Place {
 }
 
 impl Session {
+    /// A session that lives on the thread that this is called on.
     fn new(
         connection: Connection,
         facts: Facts,
@@ -185,6 +189,7 @@ impl Session {
         let permits_max = facts.limits.in_flight.clamp(1, 4096);
         let inner = Inner {
             connection,
+            thread: NetworkThread::current(),
             facts,
             permits: Semaphore::new(permits_max as usize),
             permits_max,
@@ -214,6 +219,11 @@ impl Session {
 
     pub(crate) fn peer(&self) -> &NodeName {
         &self.inner.facts.peer
+    }
+
+    /// The network thread that it lives on.
+    pub(crate) fn thread(&self) -> &NetworkThread {
+        &self.inner.thread
     }
 
     /// Where the peer is now.
