@@ -98,7 +98,7 @@ async fn a_request_that_is_thrown_back_by_a_session_that_stays_is_told_so() {
     let peer = ann.peer("hub");
     let asked = tokio::spawn(async move { peer.request(Echo { text: String::new() }).await });
 
-    for _attempt in 1..=3 {
+    for _attempt in 1..=16 {
         let mut stream = RawStream::accept(&session.connection).await;
         stream.message().await;
         stream.send.reset(ResetCode::NotProcessed.number().into()).unwrap();

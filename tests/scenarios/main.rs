@@ -17,6 +17,7 @@ mod keys;
 mod lanes;
 mod people;
 mod recorded;
+mod retries;
 mod roles;
 mod sessions;
 mod stopping;

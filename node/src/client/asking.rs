@@ -84,14 +84,11 @@ impl Asking {
         error: RequestError,
     ) -> Result<(), RequestError> {
         let (now, attempt) = (Instant::now(), self.ask.request.attempt);
-        let again = match self.retries {
-            Retries::Safe => again(&error, attempt, rand::random()),
-            Retries::None => Again::No,
-        };
+        let again = again(&error, attempt, rand::random());
         let wait = match again {
-            Again::No => return Err(error),
             Again::Elsewhere => Duration::ZERO,
-            Again::After(wait) => wait,
+            Again::After(wait) if self.retries == Retries::Safe => wait,
+            Again::No | Again::After(_) => return Err(error),
         };
         let in_time = now + wait < self.ask.deadline;
         if !in_time || (again != Again::Elsewhere && !self.outbound.budget.take(now)) {

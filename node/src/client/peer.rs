@@ -52,8 +52,8 @@ pub(super) enum Patience {
 pub(super) enum Retries {
     /// Send it again where that is safe and of use.
     Safe,
-    /// Tell its caller.
-    None,
+    /// Send it again where it was surely not processed; else tell its caller.
+    Unprocessed,
 }
 
 /// What a request was caused by.
@@ -77,7 +77,7 @@ pub(super) struct Ask {
 impl Ask {
     /// Readies the request for an attempt that is made now.
     pub(super) fn ready(&mut self, attempt: u32, now: Instant) {
-        self.request.trace = next_span(self.origin.map(|origin| origin.trace));
+        self.request.trace = next_span(Some(self.request.trace));
         self.request.attempt = attempt;
         self.request.deadline = self.deadline.saturating_duration_since(now);
     }
@@ -135,11 +135,11 @@ impl Peer {
         Self { patience: Patience::FailFast, ..self }
     }
 
-    /// Sends each request once, and tells of whatever becomes of it. By default a request is sent
-    /// again where that can help, within its deadline.
+    /// Sends no request again that may have acted, or that was refused: its caller is told. By
+    /// default a request is sent again where that can help, within its deadline.
     #[must_use]
-    pub fn try_once(self) -> Self {
-        Self { retries: Retries::None, ..self }
+    pub fn at_most_once(self) -> Self {
+        Self { retries: Retries::Unprocessed, ..self }
     }
 
     /// Sends writes under this key: for a caller that keeps it, to repeat a write after its own
@@ -219,7 +219,11 @@ impl Peer {
 
     /// Whether another attempt may end better than the first.
     fn may_help(&self, error: &RequestError) -> bool {
-        self.retries == Retries::Safe && again(error, 1, 0.0) != Again::No
+        match again(error, 1, 0.0) {
+            Again::No => false,
+            Again::Elsewhere => true,
+            Again::After(_) => self.retries == Retries::Safe,
+        }
     }
 
     /// A request that is about to be made, if it may be made at all.
