@@ -13,6 +13,7 @@ mod path;
 mod rule;
 mod serve;
 mod table;
+mod turn;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
@@ -48,11 +49,6 @@ const REASON_MAX_BYTES: usize = 256;
 
 /// Control messages that wait to be written, at the most.
 const CONTROL_QUEUE: usize = 16;
-
-/// How many messages are taken in before others on this thread have their turn: so one end works on
-/// some requests while others of the same batch are under way, and the two ends do not wait for each
-/// other in lockstep (twice the requests/s of 64 in flight on two cores).
-const TURN: usize = 16;
 
 /// How many requests a session has issued before it opens a lane.
 const LANE_FROM: u64 = 8;

@@ -15,7 +15,8 @@ use tokio::time::{Instant, sleep_until};
 use super::answer::{Answering, Dispatch, StreamAnswer, going_away};
 use super::greet::Greeted;
 use super::lane::Lane;
-use super::{Session, Stage, TURN, Table};
+use super::turn::turn;
+use super::{Session, Stage, Table};
 use crate::config::Limits;
 use crate::transport::{MessageReader, MessageWriter, ReadError, streams};
 use crate::visible::visible;
@@ -296,7 +297,7 @@ impl<D: Dispatch> Serving<D> {
     /// often one datagram opens many.
     fn begin_all(&mut self, connection: &Connection, first: Opened) -> Next {
         let mut next = self.begin(first);
-        for _ in 1..TURN {
+        for _ in 1..turn() {
             if let Next::End(_) = next {
                 return next;
             }
