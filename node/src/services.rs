@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::bench::Bench;
-use crate::config::Plan;
+use crate::config::{Limits, Plan};
 use crate::domain::people::People;
 use crate::service::Router;
 use crate::store::{Embedded, OpenError, Store, StoreBounds, StoreError};
@@ -27,7 +27,7 @@ impl Services {
         if !plan.role().answers() {
             return Ok(Self { router: Router::default(), store: None });
         }
-        let bounds = StoreBounds::default();
+        let bounds = bounds(plan.limits());
         let store: Arc<dyn Store> = match plan.data() {
             Some(folder) => Arc::new(Embedded::open(folder, &bounds)?),
             None => Arc::new(Embedded::in_memory(&bounds)?),
@@ -60,6 +60,14 @@ impl Services {
     }
 }
 
+fn bounds(limits: &Limits) -> StoreBounds {
+    StoreBounds {
+        changes_for: limits.changes_kept,
+        changes_bytes: limits.changes_kept_bytes as u64,
+        ..StoreBounds::default()
+    }
+}
+
 fn bench(bench: &Arc<Bench>) -> Router {
     Router::default()
         .on(bench, Bench::echo) // bench.echo
@@ -73,4 +81,5 @@ fn people(people: &Arc<People>) -> Router {
         .on(people, People::update) // people.update
         .on(people, People::delete) // people.delete
         .on(people, People::list) // people.list
+        .watch(people) // people.watch, people.acknowledge
 }

@@ -25,3 +25,6 @@ mod stopping_midway;
 mod storms;
 mod support;
 mod threads;
+mod watching;
+mod watching_bounds;
+mod watching_command;

@@ -1,6 +1,7 @@
 //! Where the command line meets the node: one function for each thing that a command asks of it.
 
 mod bench;
+mod watch;
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -24,6 +25,7 @@ use super::json::text;
 use super::{Advise, Exit, Globals, Result, Trouble};
 
 pub(super) use bench::{Bench, Measured, bench};
+pub(super) use watch::{Then, Watching, watch};
 
 /// How long a data folder that is in use may take to become free.
 const IN_USE_PATIENCE: Duration = Duration::from_secs(1);
@@ -256,6 +258,15 @@ pub(super) fn block_on_to_its_end<T>(
     work: impl Future<Output = Result<T>>,
 ) -> Result<T> {
     run_logged(globals, None, work)
+}
+
+/// As [`block_on_logged`], for work that hears Ctrl-C itself.
+pub(super) fn block_on_logged_to_its_end<T>(
+    globals: &Globals,
+    file: Option<PathBuf>,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    run_logged(globals, file, work)
 }
 
 fn run_logged<T>(

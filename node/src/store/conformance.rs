@@ -3,6 +3,8 @@
 //! `conformance_tests!(open)` makes a test of each rule, where `open` is an async function that
 //! gives an empty store.
 
+mod index;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -11,7 +13,7 @@ use bytes::Bytes;
 
 use super::{
     Change, ChangeKind, Expect, Key, Once, Prefix, Record, Revision, Store, StoreError,
-    VALUE_MAX_BYTES,
+    VALUE_MAX_BYTES, Write,
 };
 
 /// Makes a test of each rule of this suite.
@@ -27,6 +29,14 @@ macro_rules! conformance_tests {
             a_list_has_the_keys_below_a_prefix_in_order,
             pages_follow_one_another_without_gap_or_overlap,
             what_stands_throughout_is_listed_once_while_others_write,
+            a_record_is_found_by_its_other_keys_in_their_order,
+            pages_of_an_index_follow_one_another_without_gap_or_overlap,
+            a_record_stays_where_it_was_found_until_it_is_deleted,
+            an_index_key_leads_to_who_took_it_last,
+            an_index_key_that_leads_nowhere_is_passed_over,
+            a_refused_or_repeated_write_changes_no_index,
+            an_index_is_no_part_of_the_log,
+            a_store_has_one_id,
             changes_are_read_in_order_and_read_on,
             changes_of_other_keys_are_passed_over,
             a_revision_outside_the_log_is_refused,
@@ -55,6 +65,7 @@ macro_rules! conformance_tests {
     };
 }
 pub(crate) use conformance_tests;
+pub(crate) use index::*;
 
 type Stored = Arc<dyn Store>;
 

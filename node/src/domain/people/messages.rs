@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use bothways_protocol::{DisplayName, Effect, Method, NameError, NodeName};
+use bothways_protocol::{Cursor, DisplayName, Effect, Method, NameError, NodeName};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use uuid::Uuid;
@@ -150,6 +150,9 @@ pub struct PeoplePage {
     /// The store's revision when this page was read: who follows the changes behind that of the
     /// first page misses none.
     pub revision: u64,
+    /// Where to watch on from: `people.watch` from the first page's cursor tells of every change
+    /// that the pages do not show yet.
+    pub cursor: Cursor,
 }
 
 /// The id of a person: a UUID, version 7 (RFC 9562 §5.7), so that ids sort by when they were

@@ -15,6 +15,15 @@ pub(super) struct StoredPerson {
     pub(super) title: Option<Title>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) created_by: Option<NodeName>,
+    /// How often the person was changed; those who watch are told of the first write by this.
+    /// People of before there was anything to watch have 0 until their next change.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(super) updates: u64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_zero(updates: &u64) -> bool {
+    *updates == 0
 }
 
 /// The value of a record: a CBOR map of one entry, the version and what it has. What changes its
@@ -46,7 +55,13 @@ impl StoredPerson {
             Some(TitleChange::Clear) => None,
             Some(TitleChange::To(title)) => Some(title.clone()),
         };
-        Self { name: params.name.clone().unwrap_or(self.name), title, ..self }
+        let name = params.name.clone().unwrap_or(self.name);
+        Self { name, title, updates: self.updates.saturating_add(1), ..self }
+    }
+
+    /// Whether no write came before this one.
+    pub(super) fn is_new(&self) -> bool {
+        self.updates == 0
     }
 }
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use redb::backends::FileBackend;
 use redb::{Builder, Database, StorageBackend};
 
-use super::writer::BeginError;
+use super::founding::BeginError;
 use crate::store::OpenError;
 
 /// The file's name in the data folder.

@@ -1,15 +1,17 @@
 //! The one thread that writes: whatever waits becomes one transaction, one fsync, many answers.
 
 use std::sync::Arc;
-use std::time::Instant;
 
-use redb::{Database, Durability, ReadableDatabase};
+use redb::{Database, Durability};
 use tokio::sync::{mpsc, oneshot};
 
+use super::clock::Clock;
 use super::disk::Fault;
-use super::snapshot::{Snapshot, View};
-use super::tables::{AGE_MS, FORMAT, FORMAT_OURS, META, Tables};
-use crate::store::{Change, Once, StoreBounds, StoreError, Write};
+use super::founding::{BeginError, Founded};
+use super::snapshot::Snapshot;
+use super::tables::Tables;
+use super::view::View;
+use crate::store::{Change, Once, StoreBounds, StoreError, StoreId, Write};
 
 /// The most writes that one transaction takes.
 pub(super) const GROUP_MAX: usize = 256;
@@ -26,6 +28,7 @@ pub(super) enum Ask {
 
 /// The thread's state: it alone has the database, so what it closes is closed.
 pub(super) struct Writer {
+    id: StoreId,
     database: Database,
     /// What failed on the disk, if anything did: redb itself is not told.
     fault: Arc<Fault>,
@@ -47,17 +50,17 @@ impl Writer {
         asks: mpsc::Receiver<Ask>,
         bounds: &StoreBounds,
     ) -> Result<Self, BeginError> {
-        let clock = match age_of(&database)? {
-            Some(age_ms) => Clock::going_on(age_ms),
-            None => {
-                found(&database)?;
-                Clock::going_on(0)
-            }
-        };
+        let Founded { id, age_ms } = Founded::of(&database)?;
+        let clock = Clock::going_on(age_ms);
         let view = Arc::new(View::of(Snapshot::of(&database)?));
         fault.check().map_err(BeginError::Fault)?;
         let (bounds, closing) = (bounds.clone(), Vec::new());
-        Ok(Self { database, fault, asks, view, bounds, clock, stopped: None, closing })
+        Ok(Self { id, database, fault, asks, view, bounds, clock, stopped: None, closing })
+    }
+
+    /// The store's own name, which never changes.
+    pub(super) fn id(&self) -> StoreId {
+        self.id
     }
 
     /// What readers see of this writer's work.
@@ -141,7 +144,7 @@ impl Writer {
         let (outcomes, changed) = outcomes.map_err(|error| error.to_string())?;
         if changed {
             let snapshot = Snapshot::of(&self.database).map_err(|error| error.to_string())?;
-            self.view.publish(snapshot);
+            self.view.publish(snapshot, outcomes.iter().flatten());
         }
         Ok(outcomes)
     }
@@ -152,6 +155,7 @@ impl Writer {
         let mut tables = Tables::open(&transaction, self.clock.age_ms())?;
         let before = tables.newest();
         tables.forget(&self.bounds, writes.len() as u64)?;
+        tables.trim(&self.bounds)?;
         let outcomes: Result<Vec<_>, _> = writes.iter().map(|write| tables.apply(write)).collect();
         let (outcomes, changed) = (outcomes?, tables.newest() > before);
         if changed {
@@ -195,85 +199,5 @@ struct Stopped {
 impl Stopped {
     fn doubt(&self) -> StoreError {
         StoreError::InDoubt { why: Arc::clone(&self.why) }
-    }
-}
-
-/// Why a writer cannot begin over a database that opened.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum BeginError {
-    /// There are tables, and they are not ours.
-    #[error("{0}")]
-    Foreign(String),
-    /// redb fails.
-    #[error(transparent)]
-    Database(#[from] redb::Error),
-    /// The disk failed while the tables were made.
-    #[error("{0}")]
-    Fault(String),
-}
-
-/// How long a store has been open in its life; `None` where it has no tables yet.
-fn age_of(database: &Database) -> Result<Option<u64>, BeginError> {
-    let transaction = database.begin_read().map_err(redb::Error::from)?;
-    let meta = match transaction.open_table(META) {
-        Ok(meta) => meta,
-        Err(redb::TableError::TableDoesNotExist(_)) => {
-            let tables = transaction.list_tables().map_err(redb::Error::from)?.count();
-            return match tables {
-                0 => Ok(None),
-                _ => Err(BeginError::Foreign("a redb file of another program".to_owned())),
-            };
-        }
-        Err(redb::TableError::Storage(error)) => return Err(redb::Error::from(error).into()),
-        Err(other) => return Err(BeginError::Foreign(other.to_string())),
-    };
-    let number = |name| Ok::<_, redb::Error>(meta.get(name)?.map(|found| found.value()));
-    match number(FORMAT)? {
-        Some(FORMAT_OURS) => Ok(Some(number(AGE_MS)?.unwrap_or(0))),
-        Some(format) => Err(BeginError::Foreign(format!(
-            "its format is {format} and this program reads {FORMAT_OURS}: use the newer program"
-        ))),
-        None => Err(BeginError::Foreign("a redb file of another program".to_owned())),
-    }
-}
-
-fn found(database: &Database) -> Result<(), redb::Error> {
-    let transaction = database.begin_write()?;
-    let mut tables = Tables::open(&transaction, 0)?;
-    tables.found()?;
-    tables.finish()?;
-    transaction.commit()?;
-    Ok(())
-}
-
-/// How long the store has been open in its life: grows while the process runs, and goes on where
-/// the last process left it. No wall clock comes into it, so none can make keys look old.
-struct Clock {
-    before_ms: u64,
-    opened: Instant,
-}
-
-impl Clock {
-    fn going_on(before_ms: u64) -> Self {
-        Self { before_ms, opened: Instant::now() }
-    }
-
-    fn age_ms(&self) -> u64 {
-        let now = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.before_ms.saturating_add(now)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_store_is_never_younger_than_it_was_when_it_was_closed() {
-        let clock = Clock::going_on(5_000);
-        let first = clock.age_ms();
-        assert!(first >= 5_000);
-        assert!(clock.age_ms() >= first);
-        assert_eq!(Clock::going_on(u64::MAX).age_ms(), u64::MAX);
     }
 }
