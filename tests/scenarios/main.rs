@@ -13,6 +13,7 @@ mod choosing;
 mod command_line;
 mod deadlines;
 mod dialing;
+mod full_disk;
 mod keys;
 mod lanes;
 mod people;
