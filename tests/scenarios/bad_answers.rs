@@ -151,7 +151,7 @@ async fn a_request_that_was_surely_not_processed_goes_to_the_next_session() {
     let mut stream = asked.request().await;
     stream.send.reset(ResetCode::NotProcessed.number().into()).unwrap();
     let why = Farewell::Stopping;
-    let away = Control::GoingAway(GoingAway { last: None, why });
+    let away = Control::GoingAway(GoingAway { last: None, retry_after: None, why });
     asked.session.control.send(&away.encode()).await;
     asked.session.control.send(&Control::Bye(Bye { why }).encode()).await;
     assert_eq!(asked.session.closed().await.0, Some(CloseCode::Bye));

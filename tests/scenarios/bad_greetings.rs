@@ -161,7 +161,9 @@ async fn a_flood_of_control_messages_is_the_trouble_of_its_sender_alone() {
     let beset = Beset::new().await;
     let mut raw = beset.network.raw("ann").session(beset.address()).await;
     until_session(&beset.hub, "ann").await;
-    let away = Control::GoingAway(GoingAway { last: None, why: Farewell::Other }).encode();
+    let away =
+        Control::GoingAway(GoingAway { last: None, retry_after: None, why: Farewell::Other })
+            .encode();
     let flood = away.repeat(20_000);
 
     raw.control.send(&flood).await;

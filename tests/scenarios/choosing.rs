@@ -98,7 +98,7 @@ async fn a_request_that_is_thrown_back_by_a_session_that_stays_is_told_so() {
     let peer = ann.peer("hub");
     let asked = tokio::spawn(async move { peer.request(Echo { text: String::new() }).await });
 
-    for _attempt in 1..=3 {
+    for _attempt in 1..=16 {
         let mut stream = RawStream::accept(&session.connection).await;
         stream.message().await;
         stream.send.reset(ResetCode::NotProcessed.number().into()).unwrap();
@@ -120,7 +120,7 @@ async fn a_peer_that_goes_away_and_stays_is_left_after_the_longest_deadline() {
     let mut lingering = hub.welcome(|_| {}).await;
     until_session(&ann, "hub").await;
 
-    let away = GoingAway { last: None, why: Farewell::Other };
+    let away = GoingAway { last: None, retry_after: None, why: Farewell::Other };
     lingering.control.send(&Control::GoingAway(away).encode()).await;
 
     assert_eq!(lingering.closed().await.0, Some(CloseCode::Bye));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bothways::protocol::{
     CloseCode, Code, Control, Encoded, Failure, Greeting, IdempotencyKey, LANES, LaneAnswer,
-    LaneAsk, LaneEnd, LaneId, Opening, Outgoing, Reply, Request, ResetCode,
+    LaneAsk, LaneEnd, LaneId, Opening, Outgoing, Reply, Request, ResetCode, Retry,
 };
 use bothways::{Node, RequestError};
 use bothways_tests::{
@@ -147,6 +147,7 @@ async fn a_lane_that_the_peer_refuses_whole_loses_no_request() {
     });
 
     let refusal = Failure::new(Code::ResourceExhausted, "too many at once").reason("in_flight");
+    let refusal = refusal.retry(Retry::Never);
     loop {
         let mut stream = RawStream::accept(&session.connection).await;
         match Opening::decode(&stream.message().await).unwrap() {

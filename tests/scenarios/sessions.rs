@@ -260,7 +260,7 @@ async fn a_peer_that_goes_away_and_lingers_is_still_said_goodbye_to_when_the_nod
     let hub = network.node("hub").listening().start().await;
     let mut raw = network.raw("ann").session(hub.listening().next().unwrap()).await;
     until_session(&hub, "ann").await;
-    let away = GoingAway { last: None, why: Farewell::Done };
+    let away = GoingAway { last: None, retry_after: None, why: Farewell::Done };
     raw.control.send(&Control::GoingAway(away).encode()).await;
     until(&hub, "a session that drains", |sessions| sessions[0].draining).await;
 
@@ -306,7 +306,8 @@ async fn a_node_that_was_killed_tells_its_peers_so_as_soon_as_it_is_back() {
     let hub = program.start_at(&address.to_string(), "hub", &[]).await;
 
     // By the idle timeout it would take 30 s.
-    let lost = ann.peer("hub").within(Duration::from_secs(10)).request(Ping {}).await;
+    let once = ann.peer("hub").at_most_once().within(Duration::from_secs(10));
+    let lost = once.request(Ping {}).await;
 
     assert!(matches!(lost, Err(RequestError::Lost { .. })), "{lost:?}");
     ann.peer("hub").request(Ping {}).await.unwrap();

@@ -22,9 +22,10 @@ pub(crate) async fn echo(node: &Node, peer: &str) -> Result<String, RequestError
     ask(node, peer, Echo { text: format!("to {peer}") }).await
 }
 
-/// Begins a request that takes until the lab releases it.
+/// Begins a request that takes until the lab releases it; it is not sent again where it may have
+/// acted.
 pub(crate) fn begin_slow(node: &Node, peer: &str) -> JoinHandle<Result<String, RequestError>> {
-    let peer = node.peer(peer);
+    let peer = node.peer(peer).at_most_once();
     tokio::spawn(async move { peer.request(Slow {}).await })
 }
 

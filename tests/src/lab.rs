@@ -1,6 +1,6 @@
 //! A service for tests: what it answers, and what becomes of its handlers, can be watched.
 
-use std::sync::Arc;
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use bothways::RequestError;
@@ -48,6 +48,10 @@ methods! {
     TimeLeftAtCaller {} = "lab.time_left_at_caller", Reads -> u64;
     /// Tells who asks, in which role.
     Describe {} = "lab.describe", Reads -> (String, String);
+    /// Tells on which thread it is answered.
+    OnThread {} = "lab.on_thread", Reads -> String;
+    /// Blocks the thread that it is answered on until the lab unblocks it.
+    Block {} = "lab.block", Reads -> String;
 }
 
 /// What has become of the handlers that wait to be released.
@@ -63,11 +67,13 @@ pub struct LabSeen {
 pub struct Lab {
     seen: watch::Sender<LabSeen>,
     released: Semaphore,
+    unblocked: (Mutex<bool>, Condvar),
 }
 
 impl Lab {
     pub fn new() -> Arc<Self> {
-        Arc::new(Self { seen: watch::Sender::default(), released: Semaphore::new(0) })
+        let (seen, released) = (watch::Sender::default(), Semaphore::new(0));
+        Arc::new(Self { seen, released, unblocked: (Mutex::new(false), Condvar::new()) })
     }
 
     pub fn routes(self: &Arc<Self>) -> Router {
@@ -82,11 +88,19 @@ impl Lab {
             .on(self, Self::time_left)
             .on(self, Self::time_left_at_caller)
             .on(self, Self::describe)
+            .on(self, Self::on_thread)
+            .on(self, Self::block)
     }
 
     /// Lets so many waiting handlers go on.
     pub fn release(&self, handlers: usize) {
         self.released.add_permits(handlers);
+    }
+
+    /// Lets every thread go on that is blocked.
+    pub fn unblock(&self) {
+        *self.unblocked.0.lock().unwrap() = true;
+        self.unblocked.1.notify_all();
     }
 
     pub fn seen(&self) -> LabSeen {
@@ -158,6 +172,17 @@ impl Lab {
         Ok((context.peer().to_string(), context.role().to_string()))
     }
 
+    async fn on_thread(&self, _: Context, OnThread {}: OnThread) -> Result<String, Failure> {
+        Ok(this_thread())
+    }
+
+    async fn block(&self, _: Context, Block {}: Block) -> Result<String, Failure> {
+        self.seen.send_modify(|seen| seen.started += 1);
+        let (unblocked, changed) = &self.unblocked;
+        drop(changed.wait_while(unblocked.lock().unwrap(), |unblocked| !*unblocked).unwrap());
+        Ok(this_thread())
+    }
+
     async fn wait(&self) {
         self.seen.send_modify(|seen| seen.started += 1);
         let mut fate = Fate { seen: &self.seen, ended: false };
@@ -179,6 +204,11 @@ impl Drop for Fate<'_> {
             false => seen.dropped += 1,
         });
     }
+}
+
+/// The thread that this is called on, as `lab.on_thread` tells it.
+pub fn this_thread() -> String {
+    format!("{:?}", std::thread::current().id())
 }
 
 fn nobody() -> Failure {

@@ -16,8 +16,8 @@ mod shown;
 
 pub use binary::{Program, Running, Said};
 pub use lab::{
-    CallBack, Describe, Echo, Lab, LabSeen, Panic, Relay, Slow, SlowCallBack, SlowWrite, TimeLeft,
-    TimeLeftAtCaller,
+    Block, CallBack, Describe, Echo, Lab, LabSeen, OnThread, Panic, Relay, Slow, SlowCallBack,
+    SlowWrite, TimeLeft, TimeLeftAtCaller, this_thread,
 };
 pub use network::{Network, Setup, gone, until, until_session};
 pub use raw::{RawDialer, RawListener, RawSession, RawStream, close_of, greeting, request};

@@ -140,6 +140,15 @@ impl RequestError {
         }
     }
 
+    /// Whether the request may have acted.
+    pub(super) fn leaves_doubt(&self) -> bool {
+        match self {
+            Self::Lost { .. } => true,
+            Self::Failed { failure, .. } => failure.retry == Retry::Same,
+            _ => false,
+        }
+    }
+
     /// Whether asking again later may be answered otherwise.
     pub(super) fn may_pass(&self) -> bool {
         match self {

@@ -1,11 +1,13 @@
 //! Asking: from a typed request to an answer, over whichever session leads to the peer. Knows
 //! sessions and records; knows no handler.
 
+mod asking;
 mod attempt;
 mod error;
 mod leg;
 mod outbound;
 mod peer;
+mod retry;
 mod subscription;
 
 pub use error::RequestError;

@@ -1,10 +1,12 @@
 //! What asking needs of a node: its sessions, its dialers, its bounds.
 
 use std::sync::{Arc, OnceLock, Weak};
+use std::time::Instant;
 
 use bothways_protocol::{Encoded, Failure, NodeName, Request, Role};
 use futures_util::future::BoxFuture;
 
+use super::retry::Budget;
 use crate::config::Limits;
 use crate::network::Network;
 use crate::session::{Dialers, Table};
@@ -18,6 +20,8 @@ pub(crate) struct Outbound {
     pub(crate) network: Network,
     pub(crate) table: Arc<Table>,
     pub(crate) dialers: Dialers,
+    /// How many requests may be sent again.
+    pub(super) budget: Budget,
     /// The answering half, for what the node asks itself; it holds this half, so not the other
     /// way round as well.
     ourselves: OnceLock<Weak<dyn Ourselves>>,
@@ -37,7 +41,8 @@ impl Outbound {
         table: Arc<Table>,
         dialers: Dialers,
     ) -> Self {
-        Self { name, role, limits, network, table, dialers, ourselves: OnceLock::new() }
+        let (budget, ourselves) = (Budget::new(Instant::now()), OnceLock::new());
+        Self { name, role, limits, network, table, dialers, budget, ourselves }
     }
 
     /// Tells the asking half who answers here.

@@ -1,51 +1,60 @@
 //! A peer as one asks it.
 
-mod subscribing;
-
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bothways_protocol::{
-    Effect, Encoded, IdempotencyKey, Method, MethodName, NameError, NodeName, Request, Trace,
+    Effect, Encoded, IdempotencyKey, Method, MethodName, NameError, NodeName, Request, Trace, Watch,
 };
-use tokio::time::timeout_at;
 
 use super::RequestError;
-use super::attempt::{Attempt, outcome};
-use super::leg::Leg;
+use super::Subscription;
+use super::asking::Asking;
+use super::attempt::Attempt;
 use super::outbound::Outbound;
-use crate::session::{Cause, DialError, Facts, Place, Session};
-
-/// How often one request is begun on another session, where the first surely did not process it.
-const ATTEMPTS_MAX: u32 = 3;
+use super::retry::{Again, again};
+use crate::network::{NetworkThread, StoppedError};
+use crate::session::{Cause, Facts, Place, Session};
 
 /// A peer to ask: by name, over whichever session there is, or over one certain session.
 ///
-/// Asking takes a session that is there, whoever dialed it, or waits for a dial. A request that
-/// was surely not processed is begun again on another session; no other is.
+/// Asking takes a session that is there, whoever dialed it, or waits for a dial. A request that was
+/// lost on the way is sent again, a write under the same key, and so is one that the peer asks to
+/// be sent again: within the deadline, with growing, random waits, and as long as not too many are.
 #[derive(Debug, Clone)]
 pub struct Peer {
     outbound: Arc<Outbound>,
     target: Target,
     within: Option<Duration>,
     patience: Patience,
+    retries: Retries,
     key: Option<IdempotencyKey>,
     origin: Option<Origin>,
 }
 
+/// Who is asked.
 #[derive(Debug, Clone)]
-enum Target {
+pub(super) enum Target {
     Named(Result<NodeName, NameError>),
     Over(Session),
 }
 
 /// What to do while a peer does not answer a dial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Patience {
+pub(super) enum Patience {
     /// Wait, as long as the deadline allows.
     Wait,
     /// Fail with the first dial that fails.
     FailFast,
+}
+
+/// What to do about a request that came back without a result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Retries {
+    /// Send it again where that is safe and of use.
+    Safe,
+    /// Send it again where it was surely not processed; else tell its caller.
+    Unprocessed,
 }
 
 /// What a request was caused by.
@@ -69,7 +78,7 @@ pub(super) struct Ask {
 impl Ask {
     /// Readies the request for an attempt that is made now.
     pub(super) fn ready(&mut self, attempt: u32, now: Instant) {
-        self.request.trace = next_span(self.origin.map(|origin| origin.trace));
+        self.request.trace = next_span(Some(self.request.trace));
         self.request.attempt = attempt;
         self.request.deadline = self.deadline.saturating_duration_since(now);
     }
@@ -105,7 +114,8 @@ impl Peer {
 
     fn to(outbound: Arc<Outbound>, target: Target) -> Self {
         let patience = Patience::Wait;
-        Self { outbound, target, within: None, patience, key: None, origin: None }
+        let retries = Retries::Safe;
+        Self { outbound, target, within: None, patience, retries, key: None, origin: None }
     }
 
     /// Belongs to the trace of another request, and has no more time than that one.
@@ -124,6 +134,13 @@ impl Peer {
     #[must_use]
     pub fn fail_fast(self) -> Self {
         Self { patience: Patience::FailFast, ..self }
+    }
+
+    /// Sends no request again that may have acted, or that was refused: its caller is told. By
+    /// default a request is sent again where that can help, within its deadline.
+    #[must_use]
+    pub fn at_most_once(self) -> Self {
+        Self { retries: Retries::Unprocessed, ..self }
     }
 
     /// Sends writes under this key: for a caller that keeps it, to repeat a write after its own
@@ -162,6 +179,63 @@ impl Peer {
         self.ask(method, params, key, self.outbound.limits.message_bytes).await
     }
 
+    /// Runs a future on the thread of the node on which the session with this peer lives, and waits
+    /// for what it gives: as [`Node::run`](crate::Node::run), for work that asks this peer alone.
+    ///
+    /// # Errors
+    /// Where the node has stopped, or stops before the future is done.
+    pub async fn run<F>(&self, future: F) -> Result<F::Output, StoppedError>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        self.thread().run(future).await
+    }
+
+    /// Watches what changes at a service: `peer.subscribe("people", Watch::default())`.
+    ///
+    /// The subscription begins at once, and resumes by itself; `fail_fast` holds until it has begun
+    /// for the first time.
+    #[must_use]
+    pub fn subscribe(&self, service: &str, watch: Watch) -> Subscription {
+        // What a handler subscribes to outlives the request that it answers.
+        Subscription::begin(Self { origin: None, ..self.clone() }, service.to_owned(), watch)
+    }
+
+    pub(super) fn outbound(&self) -> &Arc<Outbound> {
+        &self.outbound
+    }
+
+    pub(super) fn is_fail_fast(&self) -> bool {
+        self.patience == Patience::FailFast
+    }
+
+    /// A request that is about to be made to a session of this peer's, and the session.
+    pub(super) async fn ready(
+        &self,
+        method: MethodName,
+        params: Encoded,
+        now: Instant,
+    ) -> Result<(Ask, Session), RequestError> {
+        let name = match &self.target {
+            Target::Named(name) => name.clone()?,
+            Target::Over(session) => session.peer().clone(),
+        };
+        let ask = self.prepare(method, params, None, self.outbound.limits.message_bytes, now)?;
+        let mut asking = self.asking(ask, None);
+        let session = asking.session(&name).await?;
+        let role = session.facts().role;
+        if !role.answers() {
+            return Err(RequestError::Role { role, forbids: "answers no requests" });
+        }
+        asking.ask.ready(1, Instant::now());
+        Ok((asking.ask, session))
+    }
+
+    /// Whether it is this node itself that is asked.
+    pub(super) fn is_ourselves(&self) -> bool {
+        matches!(&self.target, Target::Named(Ok(name)) if *name == self.outbound.name)
+    }
+
     pub(super) async fn ask(
         &self,
         method: MethodName,
@@ -170,21 +244,36 @@ impl Peer {
         result_bytes: usize,
     ) -> Result<Encoded, RequestError> {
         let now = Instant::now();
+        self.outbound.budget.note_request();
         let mut ask = self.prepare(method, params, key, result_bytes, now)?;
         // Most requests find a session, and a place in it, here and now: nothing else is made for
         // them than an attempt.
         let refused = match self.begin(&ask, now) {
             Some((session, attempt, place)) => match attempt.with(place).await {
-                Err(error) if error.surely_not_processed() => Some((session, error)),
+                Err(error) if self.may_help(&error) => Some((session, error)),
                 answer => return answer,
             },
             None => None,
         };
         ask.request.attempt = u32::from(refused.is_some());
-        let (outbound, target) = (self.outbound.clone(), self.target.clone());
-        let asking = Asking { outbound, ask, target, patience: self.patience, refused };
-        let answer = Box::pin(self.outbound.network.run(asking.run())).await;
+        let asking = self.asking(ask, refused);
+        let answer = Box::pin(self.thread().run(asking.run())).await;
         answer.unwrap_or(Err(RequestError::Stopped))
+    }
+
+    fn asking(&self, ask: Ask, refused: Option<(Session, RequestError)>) -> Asking {
+        let (outbound, target) = (self.outbound.clone(), self.target.clone());
+        let (patience, retries) = (self.patience, self.retries);
+        Asking { outbound, ask, target, patience, retries, refused, doubt: None }
+    }
+
+    /// Whether another attempt may end better than the first.
+    fn may_help(&self, error: &RequestError) -> bool {
+        match again(error, 1, 0.0) {
+            Again::No => false,
+            Again::Elsewhere => true,
+            Again::After(_) => self.retries == Retries::Safe,
+        }
     }
 
     /// A request that is about to be made, if it may be made at all.
@@ -229,13 +318,8 @@ impl Peer {
 
     /// The first attempt at a request, where it can begin here and now.
     fn begin<'a>(&'a self, ask: &'a Ask, now: Instant) -> Option<(Session, Attempt<'a>, Place)> {
-        if !self.outbound.network.is_here() {
-            return None;
-        }
-        let session = match &self.target {
-            Target::Over(session) => session.clone(),
-            Target::Named(name) => self.outbound.table.find(name.as_ref().ok()?)?,
-        };
+        let here = self.outbound.network.here()?;
+        let session = self.session().filter(|session| session.thread().is(here))?;
         let Facts { role, limits, .. } = session.facts();
         if !role.answers() || ask.request.params.bytes().len() > limits.message_bytes as usize {
             return None;
@@ -245,6 +329,25 @@ impl Peer {
         Some((session, attempt, place))
     }
 
+    /// The session that a request would be begun on now.
+    fn session(&self) -> Option<Session> {
+        match &self.target {
+            Target::Over(session) => Some(session.clone()),
+            Target::Named(name) => self.outbound.table.find(name.as_ref().ok()?),
+        }
+    }
+
+    /// Where a request is made that cannot begin here and now: on the thread of its session, so
+    /// that it crosses between threads but once; on another, where there is no session yet.
+    pub(super) fn thread(&self) -> NetworkThread {
+        let network = &self.outbound.network;
+        if let Some(only) = network.only() {
+            return only.clone();
+        }
+        let session = self.session();
+        session.map_or_else(|| network.nearest().clone(), |session| session.thread().clone())
+    }
+
     /// The peer's name, for an error.
     pub(super) fn told(&self) -> NodeName {
         match &self.target {
@@ -252,145 +355,6 @@ impl Peer {
             Target::Over(session) => session.peer().clone(),
             Target::Named(Err(_)) => self.outbound.name.clone(),
         }
-    }
-}
-
-/// A request on the network thread.
-struct Asking {
-    outbound: Arc<Outbound>,
-    /// With the attempts that were made already.
-    ask: Ask,
-    target: Target,
-    patience: Patience,
-    /// The session that has surely not processed the attempt that was made, and how it said so.
-    refused: Option<(Session, RequestError)>,
-}
-
-impl Asking {
-    async fn run(mut self) -> Result<Encoded, RequestError> {
-        match self.target.clone() {
-            Target::Over(session) => self.ask_over(&session).await,
-            Target::Named(Ok(name)) if name == self.outbound.name => self.ask_ourselves().await,
-            Target::Named(name) => self.ask_named(&name?).await,
-        }
-    }
-
-    /// Asks over one certain session; where that one has lost its place to another session with
-    /// the same peer, over the other one.
-    async fn ask_over(&mut self, session: &Session) -> Result<Encoded, RequestError> {
-        let answer = match self.refused.take() {
-            Some((_, error)) => Err(error),
-            None => self.attempt(session).await,
-        };
-        match answer {
-            Err(error) if error.surely_not_processed() && self.has_other(session) => {
-                self.ask_named(session.peer()).await
-            }
-            answer => answer,
-        }
-    }
-
-    fn has_other(&self, session: &Session) -> bool {
-        let other = self.outbound.table.find(session.peer());
-        other.is_some_and(|other| !other.is(session))
-    }
-
-    async fn ask_named(&mut self, name: &NodeName) -> Result<Encoded, RequestError> {
-        if let Some((session, _)) = self.refused.take() {
-            self.until_other(&session).await;
-        }
-        loop {
-            let session = self.session(name).await?;
-            let answer = self.attempt(&session).await;
-            match answer {
-                Err(error)
-                    if error.surely_not_processed() && self.ask.request.attempt < ATTEMPTS_MAX =>
-                {
-                    self.until_other(&session).await;
-                }
-                answer => return answer,
-            }
-        }
-    }
-
-    /// Waits a little for another session than this one, which does not process requests any more.
-    async fn until_other(&self, session: &Session) {
-        let (peer, attempt) = (session.peer(), self.ask.request.attempt);
-        tracing::debug!(peer = %peer, attempt, "request goes to another session");
-        let soon = Instant::now() + self.outbound.limits.redial_min;
-        self.outbound.table.until_other(session, soon.min(self.ask.deadline)).await;
-    }
-
-    async fn attempt(&mut self, session: &Session) -> Result<Encoded, RequestError> {
-        let role = session.facts().role;
-        if !role.answers() {
-            return Err(RequestError::Role { role, forbids: "answers no requests" });
-        }
-        let now = Instant::now();
-        self.ask.ready(self.ask.request.attempt + 1, now);
-        Attempt::new(&self.outbound, session.clone(), &self.ask, now).run().await
-    }
-
-    /// A call to the node itself goes straight to the rules of a call.
-    async fn ask_ourselves(&mut self) -> Result<Encoded, RequestError> {
-        let ourselves = self.outbound.ourselves().ok_or(RequestError::Stopped)?;
-        let now = Instant::now();
-        self.ask.ready(1, now);
-        let mut leg = Leg::new(&self.outbound, &self.outbound.name, &self.ask, now);
-        let answer = ourselves.answer(self.ask.request.clone()).await;
-        let answer = answer.map_err(|failure| RequestError::Failed {
-            peer: self.outbound.name.clone(),
-            method: self.ask.request.method.clone(),
-            failure,
-        });
-        leg.code = outcome(&answer);
-        answer
-    }
-
-    /// The session with a peer: the one there is, or the one that a dial leads to.
-    async fn session(&self, name: &NodeName) -> Result<Session, RequestError> {
-        if let Some(session) = self.outbound.table.find(name) {
-            return Ok(session);
-        }
-        let mut changes = self.outbound.table.changes();
-        // One that came in between is a change as well.
-        changes.mark_changed();
-        let Some(mut failed) = self.outbound.dialers.want(name) else {
-            // A client that is connected does not answer, and says so.
-            let client = self.outbound.table.find_client(name);
-            return client.ok_or_else(|| RequestError::NotConnected { peer: name.clone() });
-        };
-        let waiting = async {
-            loop {
-                tokio::select! {
-                    _ = changes.changed() => if let Some(session) = self.outbound.table.find(name) {
-                        return Ok(session);
-                    },
-                    Ok(()) = failed.changed() => {
-                        let error = failed.borrow_and_update().clone();
-                        if let Some(error) = error.filter(|error| self.gives_up(error)) {
-                            return Err(RequestError::Dial(error));
-                        }
-                        self.outbound.dialers.want(name);
-                    }
-                }
-            }
-        };
-        timeout_at(self.ask.deadline.into(), waiting).await.unwrap_or_else(|_| {
-            Err(match self.outbound.dialers.last_failure(name) {
-                Some(error) => RequestError::Dial(error),
-                None => RequestError::Deadline {
-                    peer: name.clone(),
-                    method: self.ask.request.method.clone(),
-                    within: self.ask.within,
-                },
-            })
-        })
-    }
-
-    /// Whether a dial that failed ends the wait: it does where the next one would fail as well.
-    fn gives_up(&self, error: &DialError) -> bool {
-        self.patience == Patience::FailFast || !matches!(error, DialError::Unreachable { .. })
     }
 }
 

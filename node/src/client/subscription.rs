@@ -58,7 +58,7 @@ impl Subscription {
         let (to_take, events) = mpsc::channel(QUEUE);
         let (told, state) = watch::channel(SubscriptionState::Beginning);
         let durable = watch.durable.clone();
-        let network = peer.outbound().network.clone();
+        let thread = peer.thread();
         let following = Following {
             peer: peer.clone(),
             service: service.clone(),
@@ -68,7 +68,7 @@ impl Subscription {
             begun: false,
             failures: 0,
         };
-        let task = network.start_task(following.run());
+        let task = thread.start_task(following.run());
         Self { peer, service, durable, events, state, _task: task }
     }
 
@@ -119,7 +119,7 @@ impl Subscription {
     }
 }
 
-/// What keeps a subscription going, on the network thread.
+/// What keeps a subscription going, on a network thread.
 struct Following {
     peer: Peer,
     service: String,

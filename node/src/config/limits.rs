@@ -135,6 +135,8 @@ macro_rules! limits {
 
 limits! {
     counts {
+        /// Threads over which connections are spread, each with the handlers of its own.
+        network_threads = 1, 1..=64;
         /// Requests in flight on a session, for each direction.
         requests_in_flight = 64, 1..=4_096;
         /// The largest message, whatever more a method declares, in bytes.

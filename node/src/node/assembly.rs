@@ -22,7 +22,7 @@ use crate::transport::{
     AssemblyBudget, Dialing, Gate, GateBounds, Listener, RestartKeys, quic_settings,
 };
 
-/// Assembles a node on the network thread: binds its listeners, starts its dialers.
+/// Assembles a node on the first network thread: binds its listeners, starts its dialers.
 pub(super) fn assemble(
     plan: &Plan,
     router: Router,
@@ -98,6 +98,7 @@ fn listen(
     let gate = Gate::new(GateBounds::of(&outbound.limits), Instant::now());
     let doorway = Arc::new(Doorway {
         us: us.clone(),
+        network: outbound.network.clone(),
         table: outbound.table.clone(),
         dispatch: inbound.clone(),
         limits: outbound.limits.clone(),
@@ -126,6 +127,7 @@ fn dial(
         us: us.clone(),
         tls: Arc::new(DialerTls::new(plan.identity(), plan.trust(), &[ALPN])?),
         dialing,
+        network: outbound.network.clone(),
         table: outbound.table.clone(),
         dispatch: inbound.clone(),
         limits: limits.clone(),

@@ -34,7 +34,7 @@ const LAST_DATAGRAMS: Duration = Duration::from_millis(50);
 
 /// A running node: client and server at once, or one of the two, as its role says.
 ///
-/// A handle: clones are the same node. It runs on a thread of its own, whatever runtime its
+/// A handle: clones are the same node. It runs on threads of its own, whatever runtime its
 /// callers have, until [`stop`](Self::stop) or until the last handle is dropped.
 #[derive(Debug, Clone)]
 pub struct Node {
@@ -71,10 +71,10 @@ pub enum StartError {
     /// Identity and authority do not make TLS settings.
     #[error(transparent)]
     Tls(#[from] TlsError),
-    /// The network thread could not be started.
-    #[error("cannot start the network thread: {0}")]
+    /// A network thread could not be started.
+    #[error("cannot start a network thread: {0}")]
     Thread(#[from] io::Error),
-    /// The network thread ended while the node was being assembled.
+    /// The network threads ended while the node was being assembled.
     #[error(transparent)]
     Stopped(#[from] StoppedError),
 }
@@ -99,7 +99,7 @@ impl Node {
     /// # Errors
     /// Where an address cannot be bound, or identity and authority do not fit TLS.
     pub async fn start(plan: Plan, router: Router) -> Result<Self, StartError> {
-        let network = Network::start()?;
+        let network = Network::start(plan.limits().network_threads)?;
         let unless_started = network.end_on_drop();
         let inside = network.clone();
         let started = network.run(async move { assemble(&plan, router, inside) }).await;
@@ -132,11 +132,12 @@ impl Node {
         Peer::named(self.outbound().clone(), name.parse())
     }
 
-    /// Runs a future on the node's own thread, and waits for what it gives. Dropping the wait drops
-    /// the future.
+    /// Runs a future on the node's own thread, on the first where it has several, and waits for what
+    /// it gives. Dropping the wait drops the future.
     ///
     /// A request from elsewhere crosses between two threads, there and back. Work that issues many
     /// requests runs at less than half the cost there; it must not block, or the node stands still.
+    /// Where there are several threads, [`Peer::run`] finds the one with the session.
     ///
     /// # Errors
     /// Where the node has stopped, or stops before the future is done.

@@ -106,7 +106,7 @@ impl Drop for Recorded {
     fn drop(&mut self) {
         let Some(node) = self.context.node().filter(|_| is_wanted()) else { return };
         let (request, duration) = (self.context.request(), self.began.elapsed());
-        emit(&Record {
+        emit(Record {
             node: node.outbound.name.clone(),
             dir: Direction::In,
             peer: self.context.peer().clone(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bothways_certs::DialerTls;
 use bothways_protocol::NodeName;
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::answer::Dispatch;
@@ -16,16 +16,21 @@ use super::greet::Us;
 use super::serve::serve;
 use super::table::Table;
 use crate::config::Limits;
+use crate::network::Network;
 use crate::transport::Dialing;
 
 /// A session that lasts so long was a success, for the wait before the next dial.
 const SETTLED: Duration = Duration::from_secs(5);
+
+/// How long a peer that stopped is left alone at the most, where a request waits for it.
+const STAY_AWAY_WANTED: Duration = Duration::from_secs(1);
 
 /// What all dialers of a node share.
 pub(crate) struct DialerParts<D> {
     pub(crate) us: Arc<Us>,
     pub(crate) tls: Arc<DialerTls>,
     pub(crate) dialing: Arc<Dialing>,
+    pub(crate) network: Network,
     pub(crate) table: Arc<Table>,
     pub(crate) dispatch: Arc<D>,
     pub(crate) limits: Limits,
@@ -87,7 +92,7 @@ pub(crate) struct Dialer {
 impl Dialer {
     /// Dials until the stop token is cancelled, then waits for its session to end.
     pub(crate) async fn run<D: Dispatch>(self, parts: Arc<DialerParts<D>>) {
-        Running { dialer: self, parts }.run().await;
+        Arc::new(Running { dialer: self, parts }).run().await;
     }
 }
 
@@ -97,44 +102,64 @@ struct Running<D> {
     parts: Arc<DialerParts<D>>,
 }
 
+/// What is known of a session that is over.
+struct Had {
+    lasted: Duration,
+    /// How long the peer would like us to stay away.
+    retry_after: Duration,
+}
+
 impl<D: Dispatch> Running<D> {
-    async fn run(self) {
+    async fn run(self: Arc<Self>) {
         let mut failures = 0;
         while !self.parts.stop.is_cancelled() {
             if self.parts.table.find(&self.dialer.peer).is_some() {
                 self.until_alone().await;
                 continue;
             }
-            let dial = Dial {
-                us: &self.parts.us,
-                tls: &self.parts.tls,
-                dialing: &self.parts.dialing,
-                handshake_timeout: self.parts.limits.handshake,
-                peer: &self.dialer.peer,
-                address: &self.dialer.address,
-            };
-            let dialed = tokio::select! {
-                () = self.parts.stop.cancelled() => return,
-                // Boxed, so that a session does not hold the room that its greeting needed.
-                dialed = Box::pin(dial.run()) => dialed,
-            };
-            match dialed {
-                Ok(greeted) => {
-                    self.dialer.told.send_replace(None);
-                    let DialerParts { table, dispatch, limits, .. } = &*self.parts;
-                    let began = Instant::now();
-                    serve(greeted, table, dispatch, limits).await;
-                    // Where sessions end as soon as they begin, dialing more often does not help:
-                    // two nodes that share one identity would replace each other without end.
-                    failures = if began.elapsed() < SETTLED { failures + 1 } else { 0 };
+            match self.have_a_session().await {
+                // Where sessions end as soon as they begin, dialing more often does not help: two
+                // nodes that share one identity would replace each other without end.
+                Some(Ok(had)) => {
+                    failures = if had.lasted < SETTLED { failures + 1 } else { 0 };
+                    self.pause(failures, had.retry_after).await;
                 }
-                Err(error) => {
+                Some(Err(error)) => {
                     self.note_failure(failures, error);
                     failures += 1;
+                    self.pause(failures, Duration::ZERO).await;
                 }
+                None => return,
             }
-            self.pause(failures).await;
         }
+    }
+
+    /// Has a session, and tells how it was; `None` where the node stops before there is
+    /// one. A connection is driven on the thread where it is dialed: so all of it is done there.
+    async fn have_a_session(self: &Arc<Self>) -> Option<Result<Had, DialError>> {
+        let seat = self.parts.network.seat();
+        seat.thread().run(Box::pin(self.clone().dial_and_serve())).await.ok()?
+    }
+
+    async fn dial_and_serve(self: Arc<Self>) -> Option<Result<Had, DialError>> {
+        let DialerParts { us, tls, dialing, table, dispatch, limits, stop, .. } = &*self.parts;
+        let Dialer { peer, address, told, .. } = &self.dialer;
+        let handshake_timeout = limits.handshake;
+        let dial = Dial { us, tls, dialing, handshake_timeout, peer, address };
+        let dialed = tokio::select! {
+            () = stop.cancelled() => return None,
+            // Boxed, so that a session does not hold the room that its greeting needed.
+            dialed = Box::pin(dial.run()) => dialed,
+        };
+        let greeted = match dialed {
+            Ok(greeted) => greeted,
+            Err(error) => return Some(Err(error)),
+        };
+        told.send_replace(None);
+        let began = Instant::now();
+        let ended = serve(greeted, table, dispatch, limits).await;
+        let retry_after = ended.retry_after.unwrap_or_default();
+        Some(Ok(Had { lasted: began.elapsed(), retry_after }))
     }
 
     /// Waits while there is a session with the peer, whoever dialed it.
@@ -159,12 +184,17 @@ impl<D: Dispatch> Running<D> {
         self.dialer.told.send_replace(Some(Arc::new(error)));
     }
 
-    async fn pause(&self, failures: u32) {
+    /// Waits before the next dial: less where somebody waits for the peer, but not less than a peer
+    /// that stopped would have us stay away, if that is short.
+    async fn pause(&self, failures: u32, stay_away: Duration) {
         let Limits { redial_min, redial_max, .. } = self.parts.limits;
         let wait = longest_wait(failures, redial_min, redial_max).mul_f64(rand::random());
+        let wait = wait.max(stay_away.min(redial_max));
+        let soon = redial_min.mul_f64(0.5 + 0.5 * rand::random::<f64>());
+        let soon = Instant::now() + soon.max(stay_away.min(STAY_AWAY_WANTED));
         let wanted = async {
             self.dialer.wanted.notified().await;
-            sleep(redial_min.mul_f64(0.5 + 0.5 * rand::random::<f64>())).await;
+            sleep_until(soon).await;
         };
         tokio::select! {
             () = self.parts.stop.cancelled() => {}

@@ -16,11 +16,13 @@ use super::greet::{GreetError, Greeted, Us};
 use super::serve::{ended, serve};
 use super::table::Table;
 use crate::config::Limits;
+use crate::network::{Network, Seat};
 use crate::transport::{Admission, Gate, Left};
 
 /// What a listener needs to turn Initials into sessions.
 pub(crate) struct Doorway<D> {
     pub(crate) us: Arc<Us>,
+    pub(crate) network: Network,
     pub(crate) table: Arc<Table>,
     pub(crate) dispatch: Arc<D>,
     pub(crate) limits: Limits,
@@ -76,7 +78,7 @@ impl<D: Dispatch> Doorway<D> {
         let source = incoming.remote_address().ip().to_canonical();
         let validated = incoming.remote_address_validated();
         match self.gate().admit(Instant::now(), source, validated) {
-            Admission::Accept => _ = sessions.spawn(self.clone().take_in(incoming, source)),
+            Admission::Accept => self.give_a_seat(incoming, source, sessions),
             Admission::Refuse => incoming.refuse(),
             // Only an address that is validated already may not be sent a Retry, and the gate
             // asks for none then.
@@ -84,7 +86,19 @@ impl<D: Dispatch> Doorway<D> {
         }
     }
 
-    async fn take_in(self: Arc<Self>, incoming: Incoming, source: IpAddr) {
+    /// A connection is driven on the thread where it is accepted: so all of it is done there.
+    fn give_a_seat(
+        self: &Arc<Self>,
+        incoming: Incoming,
+        source: IpAddr,
+        sessions: &mut JoinSet<()>,
+    ) {
+        let seat = self.network.seat();
+        let runtime = seat.thread().runtime().clone();
+        sessions.spawn_on(self.clone().take_in(incoming, source, seat), &runtime);
+    }
+
+    async fn take_in(self: Arc<Self>, incoming: Incoming, source: IpAddr, _seat: Seat) {
         let address = incoming.remote_address();
         // Boxed, so that a session does not hold the room that its greeting needed.
         let handshake = Box::pin(self.handshake(incoming)).await;

@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use tokio::task::yield_now;
 use tokio::time::sleep_until;
 
-use super::TURN;
+use super::turn::turn;
 use crate::transport::{Came, MessageReader, MessageWriter, Outbox, ReadError};
 
 /// A lane on which this node asks.
@@ -144,7 +144,7 @@ impl Lane {
                     Err(error) => return broken(reader, &error),
                 }
             }
-            if heard >= TURN {
+            if heard >= turn() {
                 heard = 0;
                 yield_now().await;
             }

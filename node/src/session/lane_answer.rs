@@ -16,7 +16,8 @@ use tokio_util::sync::CancellationToken;
 use super::answer::{
     Answered, Answering, Asked, Begun, Dispatch, Entry, StreamAnswer, Way, going_away, too_many,
 };
-use super::{AnsweringPlace, Session, TURN};
+use super::turn::turn;
+use super::{AnsweringPlace, Session};
 use crate::transport::{Came, MessageReader, Outbox, ReadError};
 
 /// Answers on a stream that turned out to be a lane, until it ends.
@@ -101,7 +102,7 @@ impl<D: Dispatch> LaneServing<D> {
                 // What is left behind it, if something is, has begun only now.
                 amid_since = None;
             }
-            if heard >= TURN {
+            if heard >= turn() {
                 heard = 0;
                 yield_now().await;
             }

@@ -14,6 +14,7 @@ mod rule;
 mod serve;
 mod table;
 mod tell;
+mod turn;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
@@ -28,6 +29,7 @@ use quinn::{Connection, VarInt};
 use thiserror::Error;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit, mpsc, watch};
 
+use crate::network::NetworkThread;
 use crate::transport::{Assembly, MessageReader, MessageWriter};
 
 pub(crate) use answer::{
@@ -51,11 +53,6 @@ const REASON_MAX_BYTES: usize = 256;
 /// Control messages that wait to be written, at the most.
 const CONTROL_QUEUE: usize = 16;
 
-/// How many messages are taken in before others on this thread have their turn: so one end works on
-/// some requests while others of the same batch are under way, and the two ends do not wait for each
-/// other in lockstep (twice the requests/s of 64 in flight on two cores).
-const TURN: usize = 16;
-
 /// How many requests a session has issued before it opens a lane.
 const LANE_FROM: u64 = 8;
 
@@ -71,6 +68,8 @@ pub(crate) struct Session {
 #[derive(Debug)]
 struct Inner {
     connection: Connection,
+    /// Where the connection is driven, and each request on it made and answered.
+    thread: NetworkThread,
     facts: Facts,
     /// What the peer lets us have in flight.
     permits: Semaphore,
@@ -183,6 +182,7 @@ impl Drop for Place {
 }
 
 impl Session {
+    /// A session that lives on the thread that this is called on.
     fn new(
         connection: Connection,
         facts: Facts,
@@ -193,6 +193,7 @@ impl Session {
         let permits_max = facts.limits.in_flight.clamp(1, 4096);
         let inner = Inner {
             connection,
+            thread: NetworkThread::current(),
             facts,
             permits: Semaphore::new(permits_max as usize),
             permits_max,
@@ -222,6 +223,11 @@ impl Session {
 
     pub(crate) fn peer(&self) -> &NodeName {
         &self.inner.facts.peer
+    }
+
+    /// The network thread that it lives on.
+    pub(crate) fn thread(&self) -> &NetworkThread {
+        &self.inner.thread
     }
 
     /// Where the peer is now.

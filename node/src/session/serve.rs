@@ -15,13 +15,20 @@ use tokio::time::{Instant, sleep_until};
 use super::answer::{Answering, Dispatch, StreamAnswer, going_away};
 use super::greet::Greeted;
 use super::lane::Lane;
-use super::{Session, Stage, TURN, Table};
+use super::turn::turn;
+use super::{Session, Stage, Table};
 use crate::config::Limits;
 use crate::transport::{MessageReader, MessageWriter, ReadError, streams};
 use crate::visible::visible;
 
 /// How long a peer may take to close the connection after our bye.
 const BYE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What a handshake costs the listener, about.
+const HANDSHAKE: Duration = Duration::from_millis(2);
+
+/// The longest time for which a peer is asked to stay away.
+const STAY_AWAY_MAX: Duration = Duration::from_secs(10);
 
 /// The stream with which a session counts as busy: a peer that only now and then asks opens fewer.
 const BUSY_FROM: u64 = 8;
@@ -32,14 +39,14 @@ pub(crate) async fn serve<D: Dispatch>(
     table: &Arc<Table>,
     dispatch: &Arc<D>,
     limits: &Limits,
-) -> String {
+) -> Ended {
     let Greeted { connection, facts, assembly, writer, reader } = greeted;
     let answering_max = limits.requests_in_flight;
     let (session, to_write) = Session::new(connection, facts, assembly, answering_max);
     if table.enter(&session).is_err() {
         tracing::warn!(peer = %session.peer(), "too many connections");
         session.close(CloseCode::TooManyConnections, "too many connections");
-        return "too many connections".to_owned();
+        return Ended { retry_after: None };
     }
     let listed = Listed { table, session: &session };
     let facts = session.facts();
@@ -65,6 +72,7 @@ pub(crate) async fn serve<D: Dispatch>(
         last_begun: None,
         away: None,
         heard_away: None,
+        retry_after: None,
         said_bye: None,
         heard_bye: false,
     };
@@ -75,7 +83,13 @@ pub(crate) async fn serve<D: Dispatch>(
     // The connection is gone, so whoever still answers ends at once, and leaves its record.
     while serving.requests.join_next().await.is_some() {}
     tracing::info!(peer = %session.peer(), why, "session ends");
-    why
+    Ended { retry_after: serving.retry_after }
+}
+
+/// What a session that has ended leaves behind.
+pub(crate) struct Ended {
+    /// How long the peer would like us to stay away.
+    pub(super) retry_after: Option<Duration>,
 }
 
 /// A session's place in the table, given up however the session ends.
@@ -128,6 +142,8 @@ struct Serving<D> {
     away: Option<(Farewell, Instant)>,
     /// When the peer said that it is going away.
     heard_away: Option<Instant>,
+    /// How long it would like us to stay away then.
+    retry_after: Option<Duration>,
     /// When we said bye.
     said_bye: Option<Instant>,
     heard_bye: bool,
@@ -197,7 +213,9 @@ impl<D: Dispatch> Serving<D> {
             if self.away.is_none() {
                 self.away = Some((why, Instant::now()));
                 self.session.inner.away.store(true, Ordering::Relaxed);
-                self.say(Control::GoingAway(GoingAway { last: self.last_begun, why }));
+                let retry_after = (why == Farewell::Stopping).then(|| stay_away(table.len()));
+                let last = self.last_begun;
+                self.say(Control::GoingAway(GoingAway { last, retry_after, why }));
             }
             let served = self.session.inner.lanes_served.load(Ordering::Relaxed);
             let answered = self.requests.len() <= served && self.session.answering() == 0;
@@ -260,6 +278,7 @@ impl<D: Dispatch> Serving<D> {
                 tracing::debug!(peer = %self.session.peer(), why = %away.why, "peer goes away");
                 self.session.note_end();
                 self.heard_away.get_or_insert_with(Instant::now);
+                self.retry_after = away.retry_after;
             }
             Ok(Control::Bye(_)) => {
                 self.session.note_end();
@@ -278,7 +297,7 @@ impl<D: Dispatch> Serving<D> {
     /// often one datagram opens many.
     fn begin_all(&mut self, connection: &Connection, first: Opened) -> Next {
         let mut next = self.begin(first);
-        for _ in 1..TURN {
+        for _ in 1..turn() {
             if let Next::End(_) = next {
                 return next;
             }
@@ -347,6 +366,13 @@ impl<D: Dispatch> Serving<D> {
         self.session.close(code, reason);
         Next::End(reason.to_owned())
     }
+}
+
+/// How long one of so many peers stays away from a node that stops: drawn, so that they come back
+/// spread over the time that as many handshakes take.
+fn stay_away(sessions: usize) -> Duration {
+    let handshakes = u32::try_from(sessions).unwrap_or(u32::MAX);
+    HANDSHAKE.saturating_mul(handshakes).min(STAY_AWAY_MAX).mul_f64(rand::random())
 }
 
 /// Waits for a time; for ever where there is none.

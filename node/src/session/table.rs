@@ -40,24 +40,27 @@ impl Table {
 
     /// Lists a session, and drains the one that it replaces, or itself where the other stays.
     pub(crate) fn enter(&self, newcomer: &Session) -> Result<(), Full> {
-        let (losers, closing) = {
-            let mut sessions = self.lock();
-            let closing = sessions.closing;
-            let known = sessions.by_peer.entry(newcomer.peer().clone()).or_default();
-            if alive(known) >= self.connections_per_peer {
-                return Err(Full);
-            }
-            let losers = self.losers(known, newcomer);
-            known.push(newcomer.clone());
-            (losers, closing)
-        };
+        self.list(newcomer)?;
+        self.note_change();
+        Ok(())
+    }
+
+    /// All of it under one lock: of two that come at once, each on its thread, the second finds the
+    /// first listed, and drained what the first replaces.
+    fn list(&self, newcomer: &Session) -> Result<(), Full> {
+        let mut sessions = self.lock();
+        let closing = sessions.closing;
+        let known = sessions.by_peer.entry(newcomer.peer().clone()).or_default();
+        if alive(known) >= self.connections_per_peer {
+            return Err(Full);
+        }
         if let Some(why) = closing {
             newcomer.drain(why);
         }
-        for loser in losers {
+        for loser in self.losers(known, newcomer) {
             loser.drain(Farewell::Replaced);
         }
-        self.note_change();
+        known.push(newcomer.clone());
         Ok(())
     }
 
@@ -105,6 +108,11 @@ impl Table {
         let oldest = known.iter().find(of_the_past).ok_or(connections)?;
         oldest.close(CloseCode::Replaced, "the node has restarted");
         Ok(())
+    }
+
+    /// How many sessions there are.
+    pub(crate) fn len(&self) -> usize {
+        self.lock().by_peer.values().map(Vec::len).sum()
     }
 
     /// Every session, in the order of the peers' names.

@@ -19,7 +19,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 
 pub use embedded::{Embedded, StoreBounds};
-pub use error::{OpenError, StoreError};
+pub use error::{OpenError, ReadOnlyUntil, StoreError};
 pub use record::{
     Change, ChangeKind, Changes, Expect, KEY_MAX_BYTES, Key, KeyError, PAGE_MAX_BYTES, Page,
     Prefix, Record, Revision, StoreId, VALUE_MAX_BYTES, Write,
@@ -59,7 +59,8 @@ pub trait Store: fmt::Debug + Send + Sync {
     ///   not as expected.
     /// - [`StoreError::KeyReused`]: the idempotency key was used with other params.
     /// - [`StoreError::TooLarge`]: the value is over [`VALUE_MAX_BYTES`].
-    /// - [`StoreError::ReadOnly`]: refused, because an earlier write could not be made durable.
+    /// - [`StoreError::ReadOnly`]: refused, because an earlier write could not be made durable;
+    ///   it says until when. Reads go on.
     /// - [`StoreError::InDoubt`]: whether this write is durable is not known.
     /// - [`StoreError::Closed`].
     fn write(&self, write: Write) -> BoxFuture<'_, Result<Change, StoreError>>;
@@ -125,7 +126,7 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// [`StoreError::Closed`]. Closing twice is closing once.
     ///
     /// # Errors
-    /// [`StoreError::ReadOnly`] where the store had stopped writing: what it acknowledged is safe.
+    /// [`StoreError::ReadOnly`] where the store was read-only: what it acknowledged is safe.
     fn close(&self) -> BoxFuture<'_, Result<(), StoreError>>;
 
     /// Puts a value under a key: [`Store::write`] in short, without index keys.

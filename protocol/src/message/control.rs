@@ -1,6 +1,7 @@
 //! What is said on the control stream, the first bidirectional stream of a connection.
 
 use std::fmt;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -49,6 +50,10 @@ pub struct GoingAway {
     /// The index (stream id divided by four, RFC 9000 §2.1) of the last request stream of the
     /// *receiver* that will be answered; `None`: none will.
     pub last: Option<u64>,
+    /// How long the receiver waits before it dials the sender again, in whole milliseconds on the
+    /// wire: drawn for each receiver, so that they do not come back all at once. `None`: as long
+    /// as it likes.
+    pub retry_after: Option<Duration>,
     /// Why.
     pub why: Farewell,
 }
@@ -130,10 +135,14 @@ fn put(writer: &mut Writer<'_>, control: &Control) {
         Control::Hello(greeting) => put_greeting(writer.text("hello"), greeting),
         Control::Welcome(greeting) => put_greeting(writer.text("welcome"), greeting),
         Control::MethodsChanged => _ = writer.text("methods_changed").map(0),
-        Control::GoingAway(GoingAway { last, why }) => {
-            writer.text("going_away").map(1 + usize::from(last.is_some()));
+        Control::GoingAway(GoingAway { last, retry_after, why }) => {
+            let given = usize::from(last.is_some()) + usize::from(retry_after.is_some());
+            writer.text("going_away").map(1 + given);
             if let Some(last) = last {
                 writer.text("last").uint(*last);
+            }
+            if let Some(wait) = retry_after {
+                writer.text("retry_after_ms").millis(*wait);
             }
             writer.text("why").text(why.as_str());
         }
@@ -225,13 +234,15 @@ fn features_of(reader: &mut Reader<'_>) -> Result<Vec<String>, MessageError> {
 }
 
 fn going_away(reader: &mut Reader<'_>) -> Result<GoingAway, MessageError> {
-    let (mut last, mut why) = (None, None);
+    let (mut last, mut retry_after_ms, mut why) = (None, None, None);
     each("going_away", reader, |key, reader| match key {
         b"last" => last.fill("last", uint("last", reader)?),
+        b"retry_after_ms" => retry_after_ms.fill("retry_after_ms", uint("retry_after_ms", reader)?),
         b"why" => why.fill("why", Farewell::of(text("why", reader)?)),
         _ => Ok(Take::Unknown),
     })?;
-    Ok(GoingAway { last, why: why.unwrap_or(Farewell::Other) })
+    let retry_after = retry_after_ms.map(Duration::from_millis);
+    Ok(GoingAway { last, retry_after, why: why.unwrap_or(Farewell::Other) })
 }
 
 fn bye(reader: &mut Reader<'_>) -> Result<Bye, MessageError> {

@@ -79,8 +79,11 @@ fn control_fields(control: &Control) -> Value {
         Control::Hello(greeting) => json!({"hello": greeting_fields(greeting)}),
         Control::Welcome(greeting) => json!({"welcome": greeting_fields(greeting)}),
         Control::MethodsChanged => json!({"methods_changed": {}}),
-        Control::GoingAway(GoingAway { last, why }) => {
-            json!({"going_away": {"last": last, "why": why.as_str()}})
+        Control::GoingAway(GoingAway { last, retry_after, why }) => {
+            let retry_after_ms = retry_after.map(|wait| wait.as_millis());
+            json!({"going_away": {
+                "last": last, "retry_after_ms": retry_after_ms, "why": why.as_str()
+            }})
         }
         Control::Bye(bye) => json!({"bye": {"why": bye.why.as_str()}}),
         Control::Unknown => json!("passed over"),

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use crate::case::Goal::{AtLeast, AtMost, Beside, NoMoreThan, Shown};
 use crate::case::Measure::{
-    CpuUs, DroppedPercent, IdleCpuPercent, KibPerSession, MbPerSecond, P50Us, P99Us, PerSecond,
-    ResidentMib,
+    CpuAnsweringUs, CpuUs, DroppedPercent, IdleCpuPercent, KibPerSession, MbPerSecond, P50Us,
+    P99Us, PerSecond, ResidentMib,
 };
 use crate::case::{Case, Requests, Work};
 use crate::contender::Contender::{
-    Bothways, BothwaysBothDirections, BothwaysLogged, BothwaysOutside, BothwaysPeople,
-    BothwaysPing, BothwaysStreams, Quinn, QuinnFramed, Tarpc, Tonic,
+    Bothways, BothwaysBothDirections, BothwaysFourThreads, BothwaysLogged, BothwaysOneThread,
+    BothwaysOutside, BothwaysPeople, BothwaysPing, BothwaysStreams, Quinn, QuinnFramed, Tarpc,
+    Tonic,
 };
 
 /// How many bytes the params of a request hold, and its result, where the case does not say
@@ -54,6 +55,10 @@ pub(crate) fn all(pace: Pace) -> Vec<Case> {
             PerSecond,
             AtLeast(0.8, BothwaysPing),
         ),
+        Case::new("100 sessions, 2 in flight", pace.crowd())
+            .row(BothwaysFourThreads, PerSecond, AtLeast(0.9, BothwaysOneThread))
+            .row(BothwaysFourThreads, CpuUs, Beside(BothwaysOneThread))
+            .row(BothwaysFourThreads, CpuAnsweringUs, Beside(BothwaysOneThread)),
         Case::new("start to first response", pace.starts()).row(
             Bothways,
             P50Us,
@@ -103,6 +108,10 @@ impl Pace {
 
     fn large(self) -> Work {
         Work::Requests(Requests { body_bytes: 65_536, ..self.requests(16) })
+    }
+
+    fn crowd(self) -> Work {
+        Work::Requests(Requests { sessions: 100, ..self.requests(2) })
     }
 
     /// What is in flight on one session often shares one datagram, and its loss: it takes many

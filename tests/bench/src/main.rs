@@ -36,6 +36,8 @@
 //! - *Both directions*: 32 requests in flight from each end to the other over one session, both
 //!   counted, beside 64 in flight one way.
 //! - *Logged*: both ends write a record of each request to a file as JSON, as `bothways run` does.
+//! - *100 sessions*: without nodes at the asking end, on one thread there, so that what differs is
+//!   the number of the listener's network threads.
 //! - *From a start*: a node dials when it starts, so this case counts from nothing to the first
 //!   response: a thread, a runtime, TLS settings, a socket, the connection, the hello, the
 //!   request. Bare quinn does the same but for the hello.

@@ -2,6 +2,7 @@
 
 use redb::{Database, ReadableDatabase, ReadableTable};
 
+use super::fault::Failed;
 use super::layout::{
     AGE_MS, CHANGES, CHANGES_BYTES, FORMAT, FORMAT_OURS, FORMAT_WITHOUT_INDEX, ID, LoggedChange,
     META, NEWEST, OLDEST, value_bytes,
@@ -20,7 +21,7 @@ pub(super) enum BeginError {
     Database(#[from] redb::Error),
     /// The disk failed while the tables were made.
     #[error("{0}")]
-    Fault(String),
+    Fault(Failed),
 }
 
 /// What a store that is open says of itself.

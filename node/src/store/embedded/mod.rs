@@ -6,10 +6,14 @@
 
 mod clock;
 mod disk;
+mod fault;
 mod file;
 mod founding;
+mod kept;
 mod layout;
+mod room;
 mod snapshot;
+mod stopped;
 mod tables;
 mod tail;
 mod view;
@@ -49,6 +53,9 @@ pub struct StoreBounds {
     /// How many bytes of values the changes that can be followed have; 1 GiB. The oldest are
     /// trimmed with the next writes, some with each.
     pub changes_bytes: u64,
+    /// How long a store that is read-only, because a write to the disk has failed, waits before
+    /// it tries to write again; 2 s.
+    pub mend_every: Duration,
     /// How much of the file is kept in memory, in bytes; 64 MiB.
     pub cache_bytes: usize,
 }
@@ -61,6 +68,7 @@ impl Default for StoreBounds {
             keys_for: Duration::from_secs(24 * 60 * 60),
             changes_for: Duration::from_secs(7 * 24 * 60 * 60),
             changes_bytes: 1024 * 1024 * 1024,
+            mend_every: Duration::from_secs(2),
             cache_bytes: 64 * 1024 * 1024,
         }
     }
@@ -108,10 +116,10 @@ impl Embedded {
         backend: impl StorageBackend,
         bounds: &StoreBounds,
     ) -> Result<Self, OpenError> {
-        let (disk, fault) = Disk::over(backend);
-        let database = folder.database(disk, bounds.cache_bytes)?;
+        let disk = Disk::over(backend);
+        let database = folder.database(disk.clone(), bounds.cache_bytes)?;
         let (asks, waiting) = mpsc::channel(bounds.queue.max(1));
-        let writer = Writer::begin(database, fault, waiting, bounds)
+        let writer = Writer::begin(database, Box::new(disk), folder.room(), waiting, bounds)
             .map_err(|error| folder.explain(error))?;
         let (id, view) = (writer.id(), writer.view());
         let thread = std::thread::Builder::new()

@@ -1,6 +1,7 @@
 //! What the embedded store holds beyond the conformance suite: files, restarts, bounds.
 
 mod failing_disk;
+mod mending;
 mod tail;
 mod trimming;
 mod upgrading;

@@ -3,15 +3,19 @@
 use std::sync::Arc;
 
 use redb::{Database, Durability};
+use tokio::runtime::Builder;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
 
 use super::clock::Clock;
-use super::disk::Fault;
+use super::disk::Health;
 use super::founding::{BeginError, Founded};
+use super::room::Room;
 use super::snapshot::Snapshot;
+use super::stopped::{Stop, Stopped};
 use super::tables::Tables;
 use super::view::View;
-use crate::store::{Change, Once, StoreBounds, StoreError, StoreId, Write};
+use crate::store::{Change, ReadOnlyUntil, StoreBounds, StoreError, StoreId, Write};
 
 /// The most writes that one transaction takes.
 pub(super) const GROUP_MAX: usize = 256;
@@ -30,13 +34,14 @@ pub(super) enum Ask {
 pub(super) struct Writer {
     id: StoreId,
     database: Database,
-    /// What failed on the disk, if anything did: redb itself is not told.
-    fault: Arc<Fault>,
+    /// Knows what failed on the disk, if anything did: redb itself is not told.
+    disk: Box<dyn Health>,
+    room: Room,
     asks: mpsc::Receiver<Ask>,
     view: Arc<View>,
     bounds: StoreBounds,
     clock: Clock,
-    /// Why no write is taken any more; never taken back.
+    /// Why no write is taken now.
     stopped: Option<Stopped>,
     /// Those who wait for the end.
     closing: Vec<Answer<()>>,
@@ -46,16 +51,17 @@ impl Writer {
     /// Makes the tables of a new store, or reads where an old one stands.
     pub(super) fn begin(
         database: Database,
-        fault: Arc<Fault>,
+        disk: Box<dyn Health>,
+        room: Room,
         asks: mpsc::Receiver<Ask>,
         bounds: &StoreBounds,
     ) -> Result<Self, BeginError> {
         let Founded { id, age_ms } = Founded::of(&database)?;
         let clock = Clock::going_on(age_ms);
         let view = Arc::new(View::of(Snapshot::of(&database)?));
-        fault.check().map_err(BeginError::Fault)?;
-        let (bounds, closing) = (bounds.clone(), Vec::new());
-        Ok(Self { id, database, fault, asks, view, bounds, clock, stopped: None, closing })
+        disk.check().map_err(BeginError::Fault)?;
+        let (bounds, stopped, closing) = (bounds.clone(), None, Vec::new());
+        Ok(Self { id, database, disk, room, asks, view, bounds, clock, stopped, closing })
     }
 
     /// The store's own name, which never changes.
@@ -70,13 +76,46 @@ impl Writer {
 
     /// Writes until it is closed or nobody is left who could ask.
     pub(super) fn run(mut self) {
-        while let Some(first) = self.asks.blocking_recv() {
-            let group = self.gather(first);
-            if !group.is_empty() {
-                self.serve(group);
+        loop {
+            match self.wait() {
+                Woken::Asked(first) => {
+                    let group = self.gather(first);
+                    if !group.is_empty() {
+                        self.serve(group);
+                    }
+                }
+                Woken::ToTryAgain => self.try_again(),
+                Woken::ToEnd => break,
             }
         }
         self.end();
+    }
+
+    /// Waits for what there is to do next; what it is time for goes before what is asked.
+    fn wait(&mut self) -> Woken {
+        let asked = |ask: Option<Ask>| ask.map_or(Woken::ToEnd, Woken::Asked);
+        match self.stopped.as_ref().and_then(Stopped::next_try) {
+            None => asked(self.asks.blocking_recv()),
+            Some(time) if time <= Instant::now() => Woken::ToTryAgain,
+            Some(time) => next_before(&mut self.asks, time).map_or(Woken::ToTryAgain, asked),
+        }
+    }
+
+    /// Tries to write what could not be written: then it is durable, readers see it, and writes
+    /// are taken again.
+    fn try_again(&mut self) {
+        let Some(stopped) = &mut self.stopped else { return };
+        if !stopped.try_again(&*self.disk, &self.room, self.bounds.mend_every) {
+            return;
+        }
+        match Snapshot::of(&self.database) {
+            Ok(snapshot) => {
+                self.view.publish(snapshot, std::iter::empty());
+                self.stopped = None;
+                tracing::info!("store writes again");
+            }
+            Err(error) => stopped.give_up(error.to_string()),
+        }
     }
 
     /// What waits, up to a group.
@@ -113,37 +152,32 @@ impl Writer {
         }
         match self.commit(writes) {
             Ok(outcomes) => outcomes,
-            Err(why) => {
-                tracing::error!(error = %why, "store read-only until restart");
+            Err(stop) => {
                 let in_doubt = writes.iter().filter_map(|write| write.once.clone()).collect();
-                let stopped = self.stopped.insert(Stopped { why: why.into(), in_doubt });
+                let stopped = Stopped::by(&stop, in_doubt, self.bounds.mend_every);
+                let stopped = self.stopped.insert(stopped);
                 writes.iter().map(|_| Err(stopped.doubt())).collect()
             }
         }
     }
 
-    /// What a store that writes no more answers: what was written before, where the write is a
+    /// What a store that takes no writes answers: what was written before, where the write is a
     /// repeat of it.
     fn repeat(&self, write: &Write, stopped: &Stopped) -> Outcome {
-        let refused = || StoreError::ReadOnly { why: Arc::clone(&stopped.why) };
-        let Some(once) = &write.once else { return Err(refused()) };
-        match self.view.snapshot()?.done(once)? {
-            Some(before) => Ok(before),
-            None if stopped.in_doubt.contains(once) => Err(stopped.doubt()),
-            None => Err(refused()),
-        }
+        let Some(once) = &write.once else { return Err(stopped.refusal()) };
+        self.view.snapshot()?.done(once)?.ok_or_else(|| stopped.answer(once))
     }
 
     /// Makes a group durable and lets readers see it. After an error nothing of it may be
     /// acknowledged, and nothing may be written after it.
-    fn commit(&self, writes: &[Write]) -> Result<Vec<Outcome>, String> {
-        self.fault.check()?;
+    fn commit(&self, writes: &[Write]) -> Result<Vec<Outcome>, Stop> {
+        self.disk.check().map_err(Stop::Disk)?;
         let outcomes = self.transact(writes);
         // A fault of the disk is the cause of whatever redb made of it, success included.
-        self.fault.check()?;
-        let (outcomes, changed) = outcomes.map_err(|error| error.to_string())?;
+        self.disk.check().map_err(Stop::Disk)?;
+        let (outcomes, changed) = outcomes?;
         if changed {
-            let snapshot = Snapshot::of(&self.database).map_err(|error| error.to_string())?;
+            let snapshot = Snapshot::of(&self.database)?;
             self.view.publish(snapshot, outcomes.iter().flatten());
         }
         Ok(outcomes)
@@ -172,11 +206,12 @@ impl Writer {
     fn end(self) {
         self.view.close();
         let closed = self.database.close().map_err(|error| error.to_string());
-        let ended = match (self.stopped, self.fault.check().and(closed)) {
-            (Some(Stopped { why, .. }), _) => Err(StoreError::ReadOnly { why }),
+        let closed = self.disk.check().map_err(|failed| failed.to_string()).and(closed);
+        let ended = match (self.stopped, closed) {
+            (Some(stopped), _) => Err(stopped.refusal()),
             (None, Err(why)) => {
                 tracing::error!(error = %why, "store closed with a fault");
-                Err(StoreError::ReadOnly { why: why.into() })
+                Err(StoreError::ReadOnly { why: why.into(), until: ReadOnlyUntil::Restarted })
             }
             (None, Ok(())) => Ok(()),
         };
@@ -189,15 +224,22 @@ impl Writer {
 
 type Outcome = Result<Change, StoreError>;
 
-/// What a writer knows of the group that it could not make durable.
-struct Stopped {
-    why: Arc<str>,
-    /// The keys of that group: what is sent again with one of them may have been stored.
-    in_doubt: Vec<Once>,
+/// What is asked before a moment comes; an error where nothing is.
+fn next_before(asks: &mut mpsc::Receiver<Ask>, time: Instant) -> Result<Option<Ask>, Passed> {
+    let Ok(timer) = Builder::new_current_thread().enable_time().build() else {
+        std::thread::sleep(time - Instant::now());
+        return Err(Passed);
+    };
+    timer.block_on(async { timeout_at(time, asks.recv()).await }).map_err(|_| Passed)
 }
 
-impl Stopped {
-    fn doubt(&self) -> StoreError {
-        StoreError::InDoubt { why: Arc::clone(&self.why) }
-    }
+/// The moment has come.
+struct Passed;
+
+/// What the thread has to do next.
+enum Woken {
+    Asked(Ask),
+    ToTryAgain,
+    /// Nobody is left who could ask.
+    ToEnd,
 }

@@ -48,6 +48,10 @@ pub(crate) enum Contender {
     BothwaysPing,
     /// bothways, asked for a record in its data folder: `people.get`.
     BothwaysPeople,
+    /// bothways with one network thread, asked by sessions without a node.
+    BothwaysOneThread,
+    /// The same with four network threads.
+    BothwaysFourThreads,
 }
 
 /// Somebody who answers, as long as this is kept.
@@ -71,6 +75,8 @@ impl Contender {
             Self::BothwaysBothDirections => "bothways, both directions",
             Self::BothwaysPing => "bothways, node.ping",
             Self::BothwaysPeople => "bothways, people.get",
+            Self::BothwaysOneThread => "bothways, 1 thread",
+            Self::BothwaysFourThreads => "bothways, 4 threads",
         }
     }
 
@@ -118,6 +124,10 @@ impl Contender {
             Self::BothwaysBothDirections => Mode { asked: Asked::BothDirections, ..default },
             Self::BothwaysPing => Mode { question: Question::Ping, ..default },
             Self::BothwaysPeople => Mode { question: Question::Person, ..default },
+            Self::BothwaysOneThread => Mode { asked: Asked::ByHand, ..default },
+            Self::BothwaysFourThreads => {
+                Mode { asked: Asked::ByHand, network_threads: 4, ..default }
+            }
             _ => default,
         }
     }

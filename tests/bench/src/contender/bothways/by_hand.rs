@@ -1,5 +1,5 @@
-//! Sessions without a node at the asking end, which say hello and nothing more: what it takes to hold
-//! thousands of them.
+//! Sessions without a node at the asking end, which say hello and nothing more by themselves: what it
+//! takes to hold thousands of them, or to keep many busy from one thread.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ const MESSAGE_MAX_BYTES: usize = 4096;
 /// A session, as long as this is kept.
 #[derive(Debug)]
 pub(super) struct Session {
-    _connection: Connection,
+    pub(super) connection: Connection,
     _control: (SendStream, RecvStream),
 }
 
@@ -94,5 +94,5 @@ async fn greet(
         }
     };
     let Control::Welcome(_) = welcome else { bail!("{welcome:?} where a welcome was due") };
-    Ok(Session { _connection: connection, _control: (send, recv) })
+    Ok(Session { connection, _control: (send, recv) })
 }

@@ -1,6 +1,7 @@
 //! bothways, as its users have it: a node that answers, and a node that asks.
 
 mod by_hand;
+mod crowd;
 mod idle;
 mod log;
 mod methods;
@@ -33,6 +34,8 @@ pub(super) struct Mode {
     pub(super) question: Question,
     /// Both ends write the exchange log to a file.
     pub(super) logged: bool,
+    /// Network threads of the end that answers.
+    pub(super) network_threads: usize,
 }
 
 /// Which streams small requests take.
@@ -53,6 +56,8 @@ pub(super) enum Asked {
     BothDirections,
     /// A program with a runtime of its own.
     Outside,
+    /// Sessions without a node: many of them on one thread.
+    ByHand,
 }
 
 /// What is asked.
@@ -73,6 +78,7 @@ impl Default for Mode {
             asked: Asked::Handler,
             question: Question::Echo,
             logged: false,
+            network_threads: 1,
         }
     }
 }
@@ -95,7 +101,8 @@ impl Mode {
 pub(super) async fn listen(setting: &Setting, mode: Mode) -> Result<Listening> {
     let folder = &setting.folder;
     let logs = mode.logged.then(|| log::start(folder, LISTENER)).transpose()?;
-    let limits = mode.limits()?;
+    let mut limits = mode.limits()?;
+    limits.network_threads = mode.network_threads;
     let plan = Plan::draft(folder.identity(LISTENER)?, folder.trust()?)
         .listen(SocketAddr::from(([127, 0, 0, 1], 0)))
         .data(folder.data())

@@ -6,7 +6,7 @@ use tokio::task::JoinSet;
 use tokio::try_join;
 
 use super::methods::{Asker, Drive, Whom};
-use super::{Asked, LONGEST, Mode, connected, log};
+use super::{Asked, LONGEST, Mode, connected, crowd, log};
 use crate::case::{Measure, Requests};
 use crate::end::{DRIVER, DriverJob, LISTENER};
 use crate::load::{Load, Reading};
@@ -24,6 +24,9 @@ pub(super) async fn logged(job: &DriverJob, mode: Mode, requests: Requests) -> R
 /// all of them.
 pub(super) async fn ask(job: &DriverJob, mode: Mode, requests: Requests) -> Result<Reading> {
     let (load, question) = (job.load(requests), mode.question);
+    if let Asked::ByHand = mode.asked {
+        return crowd::ask(job, load).await;
+    }
     let nodes = nodes(job, mode, requests.sessions).await?;
     let drive = |whom, load| Drive { whom, question, load };
     match (mode.asked, &nodes[..]) {
