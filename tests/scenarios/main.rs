@@ -15,6 +15,8 @@ mod deadlines;
 mod dialing;
 mod keys;
 mod lanes;
+mod messages;
+mod orders;
 mod people;
 mod recorded;
 mod roles;
