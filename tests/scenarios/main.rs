@@ -16,6 +16,8 @@ mod dialing;
 mod full_disk;
 mod keys;
 mod lanes;
+mod messages;
+mod orders;
 mod people;
 mod recorded;
 mod retries;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use bothways_protocol::{Code, Failure};
 
+use super::stored::record_of;
 use crate::service::{Context, Feed};
 use crate::store::{Change, Expect, Once, Prefix, Record, Revision, Store, StoreError};
 
@@ -15,7 +16,7 @@ pub use messages::{
     CreatePerson, DeletePerson, DeletedPerson, GetPerson, ListPeople, PAGE_DEFAULT, PAGE_MAX,
     PeoplePage, Person, PersonId, PersonIdError, PersonName, Title, TitleChange, UpdatePerson,
 };
-use stored::{StoredPerson, folder};
+use stored::StoredPerson;
 
 /// How often an update that expects no revision is tried again, when others are faster.
 const UPDATE_TRIES: usize = 16;
@@ -120,7 +121,10 @@ impl People {
             return Err(Failure::new(Code::InvalidArgument, message).field("limit"));
         }
         let after = params.after.map(PersonId::key);
-        let page = self.store.list(&Prefix::below(&folder()), after.as_ref(), limit.into()).await?;
+        let page = self
+            .store
+            .list(&Prefix::below(&PersonId::folder()), after.as_ref(), limit.into())
+            .await?;
         Ok(PeoplePage {
             people: page.records.iter().map(Person::of_record).collect::<Result<_, _>>()?,
             next: page.next.as_ref().map(PersonId::of_key).transpose()?,
@@ -174,7 +178,7 @@ impl Person {
 
     /// The person as a write left it, then: what a repeated write answers, too.
     fn of_change(change: Change) -> Result<Self, StoreError> {
-        Self::of_record(&stored::record_of(change)?)
+        Self::of_record(&record_of(change)?)
     }
 }
 

@@ -48,6 +48,12 @@ impl Context {
     pub(crate) fn of(once: Option<Once>) -> Self {
         let name =
             once.as_ref().map_or_else(|| "tester".parse().unwrap(), |once| once.caller.clone());
+        Self::by(name, once)
+    }
+
+    /// As [`of`](Self::of), of a caller of this name.
+    #[cfg(test)]
+    pub(crate) fn by(name: NodeName, once: Option<Once>) -> Self {
         let within = Duration::from_secs(10);
         let request = Request {
             method: "tests.test".parse().unwrap(),

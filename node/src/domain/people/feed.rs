@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bothways_protocol::{Encoded, ParamsError};
 
-use super::stored::{folder, record_of};
 use super::{DeletedPerson, People, Person, PersonId, StoredPerson};
+use crate::domain::stored::record_of;
 use crate::service::{Audience, Feed, Told};
 use crate::store::{Change, ChangeKind, Prefix, Store, StoreError};
 
@@ -23,7 +23,7 @@ impl Feed for People {
     }
 
     fn prefix(&self) -> Prefix {
-        Prefix::below(&folder())
+        Prefix::below(&PersonId::folder())
     }
 
     fn tell(&self, change: &Change) -> Result<Option<Told>, StoreError> {

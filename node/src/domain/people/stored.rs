@@ -5,7 +5,8 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::messages::{PersonId, PersonName, Title, TitleChange, UpdatePerson};
-use crate::store::{Change, ChangeKind, Key, Record, StoreError};
+use crate::domain::stored;
+use crate::store::{Record, StoreError};
 
 /// A person without what the record says anyway (id, revision).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,26 +27,13 @@ fn is_zero(updates: &u64) -> bool {
     *updates == 0
 }
 
-/// The value of a record: a CBOR map of one entry, the version and what it has. What changes its
-/// form becomes a version of its own here, and the older ones stay readable.
-#[derive(Serialize, Deserialize)]
-enum Versioned<Person> {
-    #[serde(rename = "1")]
-    V1(Person),
-}
-
 impl StoredPerson {
     pub(super) fn of_record(record: &Record) -> Result<Self, StoreError> {
-        let read = ciborium::from_reader(record.value.as_ref());
-        let Versioned::V1(person) = read.map_err(|error| damaged(&record.key, &error))?;
-        Ok(person)
+        stored::read(record)
     }
 
     pub(super) fn to_bytes(&self) -> Result<Bytes, StoreError> {
-        let mut value = Vec::new();
-        let written = ciborium::into_writer(&Versioned::V1(self), &mut value);
-        written.map_err(|error| damaged(&folder(), &error))?;
-        Ok(value.into())
+        stored::to_bytes(&PersonId::folder(), self)
     }
 
     /// The person after an update.
@@ -63,37 +51,4 @@ impl StoredPerson {
     pub(super) fn is_new(&self) -> bool {
         self.updates == 0
     }
-}
-
-impl PersonId {
-    /// Where this person stands in the store.
-    pub(super) fn key(self) -> Key {
-        format!("{}.{self}", folder()).parse().expect("a UUID is a word of a key")
-    }
-
-    /// Whom a key stands for.
-    pub(super) fn of_key(key: &Key) -> Result<Self, StoreError> {
-        let id = key.as_str().strip_prefix("people.").unwrap_or_default();
-        id.parse().map_err(|error| damaged(key, &error))
-    }
-}
-
-/// What all people stand below.
-pub(super) fn folder() -> Key {
-    "people".parse().expect("a word is a key")
-}
-
-/// The record as a change left it.
-pub(super) fn record_of(change: Change) -> Result<Record, StoreError> {
-    let Change { revision, key, kind } = change;
-    match kind {
-        ChangeKind::Put(value) => Ok(Record { key, revision, value }),
-        ChangeKind::Delete => {
-            Err(damaged(&key, &format!("revision {revision} is a delete, a person was expected")))
-        }
-    }
-}
-
-fn damaged(key: &Key, why: &impl ToString) -> StoreError {
-    StoreError::Corrupt { what: key.to_string(), why: why.to_string() }
 }
