@@ -63,4 +63,4 @@ pub use node::{Node, SessionInfo, StartError, Stopped};
 pub use services::Services;
 pub use session::DialError;
 pub use transport::EndpointError;
-pub use visible::visible;
+pub use visible::{visible, visible_json};

@@ -2,6 +2,7 @@
 //! what stands beside it.
 
 use std::borrow::Cow;
+use std::fmt::Write;
 
 use bothways_protocol::is_visible;
 
@@ -22,6 +23,32 @@ pub fn visible(text: &str) -> Cow<'_, str> {
             c if is_plain(c) => shown.push(c),
             '\\' | '\n' | '\r' | '\t' => shown.extend(c.escape_default()),
             c => shown.extend(c.escape_unicode()),
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// JSON in which every character is visible: escapes what JSON lets through and some readers take
+/// for a line's end or obey. Outside ASCII such characters stand only within strings, where `\uXXXX`
+/// means the same (RFC 8259 §7).
+///
+/// ```
+/// assert_eq!(bothways::visible_json("[\"a\u{9b}2J\"]"), r#"["a\u009b2J"]"#);
+/// ```
+#[must_use]
+pub fn visible_json(json: &str) -> Cow<'_, str> {
+    if json.bytes().all(|c| matches!(c, b' '..=b'~' | b'\n')) {
+        return Cow::Borrowed(json);
+    }
+    let (mut shown, mut units) = (String::with_capacity(json.len() + 16), [0; 2]);
+    for c in json.chars() {
+        if c == '\n' || is_visible(c) {
+            shown.push(c);
+        } else {
+            for unit in c.encode_utf16(&mut units) {
+                // A `String` takes whatever is written to it.
+                let _ = write!(shown, "\\u{unit:04x}");
+            }
         }
     }
     Cow::Owned(shown)

@@ -63,8 +63,8 @@ pub use role::{Role, RoleError};
 pub use text::is_visible;
 pub use trace::{IdempotencyKey, SpanId, Trace, TraceError, TraceId};
 pub use watch::{
-    Acknowledge, Acknowledged, Cursor, CursorError, DurableName, Watch, WatchBegan, WatchFrom,
-    WatchFromError,
+    Acknowledge, Acknowledged, Cursor, CursorError, DurableName, DurableStanding, Durables, Forget,
+    Forgotten, ListDurables, Watch, WatchBegan, WatchFrom, WatchFromError,
 };
 
 /// The protocol's version, as greetings carry it.

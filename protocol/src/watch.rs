@@ -1,5 +1,6 @@
 //! How a peer watches what changes at another, by convention of all services that tell of their
-//! changes: `<service>.watch` and `<service>.acknowledge`.
+//! changes: `<service>.watch`, `<service>.acknowledge`, `<service>.durables` and
+//! `<service>.forget`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -57,6 +58,41 @@ pub struct Acknowledge {
 /// An event is acknowledged.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Acknowledged {}
+
+/// Params of `<service>.durables`: the caller's durable subscriptions there are told.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListDurables {}
+
+/// The durable subscriptions of a caller at a service, in the order of their names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Durables {
+    /// All of them.
+    pub durables: Vec<DurableStanding>,
+}
+
+/// Where a durable subscription stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DurableStanding {
+    /// Its name.
+    pub name: DurableName,
+    /// Everything up to here is acknowledged.
+    pub cursor: Cursor,
+    /// How many changes stand behind that at the node, whether or not they are for it.
+    pub behind: u64,
+}
+
+/// Params of `<service>.forget`, a write: the durable subscription ends, and its place is free.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Forget {
+    /// Which.
+    pub durable: DurableName,
+}
+
+/// A durable subscription is forgotten.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Forgotten {}
 
 /// Where a subscription begins. Written `now`, `all` or as a cursor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,7 +3,7 @@
 use bothways::domain::people::{CreatePerson, ListPeople, Person};
 use bothways::protocol::{Effect, IdempotencyKey, Method, Outgoing, Reply, Request, Role};
 use bothways::{Node, Services};
-use bothways_tests::{Network, RawSession, SlowWrite, request, soon};
+use bothways_tests::{Network, Program, RawSession, SlowWrite, request, soon};
 
 use crate::support::{Beset, ask, failure, told};
 
@@ -153,4 +153,23 @@ async fn a_key_outlives_the_node_that_took_it() {
     }
 
     assert_eq!(answers[0], answers[1]);
+}
+
+#[tokio::test]
+async fn a_key_outlives_a_kill_of_the_node_that_took_it() {
+    let network = Network::new();
+    let program = Program::of(&network);
+    ["hub", "cli"].iter().for_each(|name| program.keep(&network.identity(name)));
+    let data = program.path("data").display().to_string();
+    let (key, mut said) = ("07".repeat(16), Vec::new());
+    for _ in 0..2 {
+        let hub = program.start("hub", &["--data", &data]).await;
+        let at = format!("hub@{}", hub.address);
+        let create = [&at, "people.create", "name=Ann", "--idempotency-key", &key, "-o", "json"];
+        said.push(program.run_as("cli", "call", &create).await);
+        let list = program.run_as("cli", "call", &[&at, "people.list", "-o", "json"]).await;
+        assert_eq!(list.data.matches("\"name\":\"Ann\"").count(), 1, "{list:?}");
+        hub.kill().await;
+    }
+    assert_eq!((said[0].code, &said[0].data), (Some(0), &said[1].data));
 }

@@ -7,7 +7,7 @@ use bothways::domain::messages::{
     ListMessages, Message, MessageBox, MessageState, ReadMessage, SendMessage, SentMessage,
 };
 use bothways::protocol::{Code, Watch};
-use bothways::{Node, Services, Subscription};
+use bothways::{Node, Services, Subscription, SubscriptionState};
 use bothways_tests::{Network, soon};
 
 use crate::support::ask;
@@ -97,23 +97,64 @@ async fn a_text_that_could_do_harm_is_refused_with_its_field() {
 }
 
 #[tokio::test]
-async fn a_full_inbox_takes_no_more() {
+async fn a_recipient_that_no_certificate_can_name_is_refused_with_its_field() {
     let network = Network::new();
+    let (node, _services) = hub(&network, None).await;
+    let desk = network.node("desk").dialing(&node).start().await;
+    let long = "n".repeat(64);
+    for name in ["", "Phone", "9phone", "-x", "x-", "a.b", "a b", "ph\u{f6}ne", "x\n", "*", &long] {
+        let params = std::collections::BTreeMap::from([("to", name), ("text", "hello")]);
+        let params = bothways::protocol::Encoded::of(&params).unwrap();
+        let refused = soon("an answer", desk.peer("hub").call("messages.send", params)).await;
+        let refused = refused.unwrap_err();
+        assert_eq!(refused.code(), Code::InvalidArgument, "{name:?}");
+        assert_eq!(refused.failure().unwrap().text("field"), Some("to"), "{name:?}");
+    }
+}
+
+/// A hub with bounds of its own for messages.
+async fn bounded(network: &Network, messages: MessagesPlan) -> (Node, Services) {
     let plan = network.node("hub").listening().plan();
-    let messages = MessagesPlan { waiting_per_peer: 1, ..MessagesPlan::default() };
+    let plan = network.node("hub").listening().plan();
     let plan = bothways::config::Plan::draft(plan.identity().clone(), plan.trust().clone())
         .listen("127.0.0.1:0".parse().unwrap())
         .messages(messages)
         .check()
         .unwrap();
     let services = Services::open(&plan).unwrap();
-    let node = Node::start(plan, services.router()).await.unwrap();
+    (Node::start(plan, services.router()).await.unwrap(), services)
+}
+
+#[tokio::test]
+async fn a_full_inbox_takes_no_more() {
+    let network = Network::new();
+    let plan = MessagesPlan { waiting_per_peer: 1, ..MessagesPlan::default() };
+    let (node, _services) = bounded(&network, plan).await;
     let desk = network.node("desk").dialing(&node).start().await;
     send(&desk, "phone", "one").await;
     let refused = ask(&desk, "hub", to("phone", "two")).await.unwrap_err();
     assert_eq!(refused.code(), Code::ResourceExhausted);
     assert_eq!(refused.failure().unwrap().text("reason"), Some("inbox_full"));
     send(&desk, "kiosk", "two").await;
+}
+
+#[tokio::test]
+async fn who_writes_to_many_that_read_nothing_sends_no_more_until_one_does() {
+    let network = Network::new();
+    let plan = MessagesPlan { waiting_per_sender: 3, ..MessagesPlan::default() };
+    let (node, _services) = bounded(&network, plan).await;
+    let desk = network.node("desk").dialing(&node).start().await;
+    let phone = network.node("phone").dialing(&node).start().await;
+    let first = send(&desk, "phone", "hello").await;
+    for name in ["nobody", "noone"] {
+        send(&desk, name, "hello").await;
+    }
+    let refused = ask(&desk, "hub", to("nowhere", "hello")).await.unwrap_err();
+    assert_eq!(refused.code(), Code::ResourceExhausted);
+    assert_eq!(refused.failure().unwrap().text("reason"), Some("outbox_full"));
+    send(&phone, "nowhere", "others may").await;
+    ask(&phone, "hub", ReadMessage { id: first.id }).await.unwrap();
+    send(&desk, "nowhere", "hello").await;
 }
 
 #[tokio::test]
@@ -149,6 +190,33 @@ async fn a_message_to_a_peer_that_watches_arrives_at_once_and_its_send_says_so()
     assert_eq!(first.text.as_str(), "for you", "and of no other before it");
     let sent = soon("the send", sending).await.unwrap();
     assert_eq!(sent.state, MessageState::Queued, "nobody has acknowledged it in time");
+}
+
+#[tokio::test]
+async fn a_message_is_delivered_only_when_it_is_acknowledged_and_told_again_until_then() {
+    let network = Network::new();
+    let (node, _services) = hub(&network, None).await;
+    let desk = network.node("desk").dialing(&node).start().await;
+    let phone = network.node("phone").dialing(&node).start().await;
+    let durable = Watch { durable: Some("inbox".parse().unwrap()), ..Watch::default() };
+    let sent = send(&desk, "phone", "hello").await;
+    for _ in 0..2 {
+        let mut at_phone = watch(&phone, durable.clone()).await;
+        let state = at_phone.state().borrow().clone();
+        let SubscriptionState::Live { acknowledge: true, .. } = state else { panic!("{state:?}") };
+        let event = next(&mut at_phone).await;
+        assert_eq!(event.body.decode::<Message>().unwrap().id, sent.id);
+        // It goes without a word.
+        drop(at_phone);
+        assert_eq!(inbox(&phone).await[0].state, MessageState::Queued);
+    }
+    let mut at_phone = watch(&phone, durable.clone()).await;
+    let event = next(&mut at_phone).await;
+    soon("an acknowledgement", at_phone.acknowledge(&event)).await.unwrap();
+    assert_eq!(inbox(&phone).await[0].state, MessageState::Delivered);
+    drop(at_phone);
+    let mut at_phone = watch(&phone, durable).await;
+    assert_eq!(next(&mut at_phone).await.topic, "messages.delivered", "and not once more");
 }
 
 #[tokio::test]

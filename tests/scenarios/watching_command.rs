@@ -79,6 +79,30 @@ async fn an_event_is_acknowledged_only_after_its_command_has_succeeded() {
 }
 
 #[tokio::test]
+async fn a_durable_subscription_is_ended_and_begins_anew() {
+    let program = program();
+    let hub = program.start("hub", &[]).await;
+    create(&program, &hub, "Ann").await;
+    let durable = ["--durable", "mine", "--count", "1"];
+    assert!(watch(&program, &hub, &durable).await.data.contains("Ann"));
+    let listed = program.run_as("cli", "call", &[&at(&hub), "people.durables"]).await;
+    assert!(listed.data.contains("mine") && listed.data.contains("BEHIND"), "{listed:?}");
+
+    let forget = ["--durable", "mine", "--forget"];
+    let said = watch(&program, &hub, &forget).await;
+    assert_eq!((said.code, said.data.as_str()), (Some(0), ""), "{said:?}");
+    assert!(said.messages.contains("hub has forgotten mine of people"), "{said:?}");
+    let said = watch(&program, &hub, &forget).await;
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(said.messages.contains("there is no durable subscription mine"), "{said:?}");
+    assert!(watch(&program, &hub, &durable).await.data.contains("Ann"));
+    for wrong in [&["--forget"][..], &["--durable", "mine", "--forget", "--from", "all"]] {
+        assert_eq!(watch(&program, &hub, wrong).await.code, Some(2), "{wrong:?}");
+    }
+    hub.stop().await;
+}
+
+#[tokio::test]
 async fn what_cannot_be_watched_ends_the_command_with_the_reason() {
     let program = program();
     let hub = program.start("hub", &[]).await;

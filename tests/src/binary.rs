@@ -132,6 +132,15 @@ impl Running {
         soon(message, found).await
     }
 
+    /// What the log says from here to the node's end.
+    pub async fn rest_of_log(mut self) -> Vec<String> {
+        let mut lines = Vec::new();
+        while let Some(line) = soon("the log's end", self.log.next_line()).await.unwrap() {
+            lines.push(line);
+        }
+        lines
+    }
+
     /// Ends the node's process without a word to anybody.
     pub async fn kill(mut self) {
         self.child.kill().await.unwrap();

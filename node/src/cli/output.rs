@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use bothways::visible;
+use bothways::{visible, visible_json};
 use clap::{ColorChoice, ValueEnum};
 use comfy_table::{Attribute, Cell, ContentArrangement, Table, presets};
 use serde::Serialize;
@@ -97,7 +97,7 @@ impl Out {
     pub(crate) fn json<T: Serialize>(self, value: &T) -> Result {
         let encode =
             if self.terminal { serde_json::to_string_pretty } else { serde_json::to_string };
-        self.text(&encode(value).map_err(OutputError::Json)?)
+        self.text(&visible_json(&encode(value).map_err(OutputError::Json)?))
     }
 
     /// Writes text as it is, with a line's end where it has none.

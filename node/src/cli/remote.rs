@@ -1,6 +1,7 @@
 //! Where the command line meets the node: one function for each thing that a command asks of it.
 
 mod bench;
+mod forget;
 mod watch;
 
 use std::future::Future;
@@ -25,6 +26,7 @@ use super::json::text;
 use super::{Advise, Exit, Globals, Result, Trouble};
 
 pub(super) use bench::{Bench, Measured, bench};
+pub(super) use forget::{Forgetting, forget};
 pub(super) use watch::{Then, Watching, watch};
 
 /// How long a data folder that is in use may take to become free.

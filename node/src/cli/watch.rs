@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::caller::{Caller, CallerArgs};
 use super::json::{Shown, text};
 use super::peer::PeerArg;
-use super::remote::{self, Then, Watching};
+use super::remote::{self, Forgetting, Then, Watching};
 use super::{Exit, Format, Globals, Result, Trouble};
 
 const EXAMPLES: &str = "\
@@ -19,6 +19,8 @@ Examples:
   bothways watch hub people.created people.deleted --from all -o json
   bothways watch hub 'people.*' --durable directory
   bothways watch hub 'people.*' --durable mail --exec 'jq -r .body.name | mail -s new me'
+  bothways watch hub 'people.*' --durable mail --forget
+  bothways call hub people.durables
 
 It goes on over whatever becomes of the connection and of the peer, until Ctrl-C. A durable
 subscription begins behind the last event that was acknowledged: shown, or dealt with by the
@@ -40,6 +42,9 @@ pub(super) struct Watch {
     /// Have the peer remember under this name how far it has come
     #[arg(long, value_name = "NAME")]
     durable: Option<DurableName>,
+    /// Have the peer forget the durable subscription, and watch nothing
+    #[arg(long, requires = "durable", conflicts_with_all = ["from", "exec", "count"])]
+    forget: bool,
     /// Run this command for each event: JSON on its standard input, BOTHWAYS_TOPIC and
     /// BOTHWAYS_CURSOR in its environment
     #[arg(long, value_name = "COMMAND")]
@@ -63,6 +68,13 @@ impl Watch {
     pub(super) fn run(self, globals: &Globals) -> Result {
         let services = self.services()?;
         let Caller { plan, log, .. } = self.caller.caller(&self.peer, globals)?;
+        if let Some(durable) = self.durable.filter(|_| self.forget) {
+            let services = services.into_iter().map(|(service, _)| service);
+            let forgetting =
+                Forgetting { plan, peer: self.peer.name, services: services.collect(), durable };
+            let note = |told: &str| globals.note(told);
+            return remote::block_on_logged(globals, log, remote::forget(forgetting, note));
+        }
         let then = match self.exec {
             Some(command) => Then::Run(command),
             None => Then::Show,
@@ -98,7 +110,8 @@ impl Watch {
 pub(super) fn line(event: &Event) -> Result<String> {
     let body = event.body.value()?;
     let cursor = bothways_protocol::Cursor::of_bytes(event.cursor.clone())?.to_string();
-    Ok(serde_json::to_string(&Line { cursor, topic: &event.topic, body: Shown(&body) })?)
+    let line = Line { cursor, topic: &event.topic, body: Shown(&body) };
+    Ok(bothways::visible_json(&serde_json::to_string(&line)?).into_owned())
 }
 
 fn show(event: &Event, globals: &Globals) -> Result {

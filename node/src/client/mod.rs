@@ -8,6 +8,7 @@ mod leg;
 mod outbound;
 mod peer;
 mod retry;
+mod standing;
 mod subscription;
 
 pub use error::RequestError;

@@ -1,17 +1,20 @@
 //! A subscription as its subscriber sees it: events in order and without a gap, whatever becomes of
 //! sessions and nodes meanwhile.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bothways_protocol::{
     Acknowledge, Cursor, DurableName, Encoded, Event, MethodName, Watch, WatchBegan, WatchFrom,
 };
+use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::attempt::Attempt;
 use super::peer::new_key;
+use super::standing::Standing;
 use super::{Peer, RequestError};
 use crate::config::Limits;
 
@@ -28,6 +31,9 @@ pub struct Subscription {
     service: String,
     durable: Option<DurableName>,
     events: mpsc::Receiver<Result<Event, RequestError>>,
+    /// The cursor of the last event that was taken.
+    taken: Option<Bytes>,
+    standing: Arc<Mutex<Standing>>,
     state: watch::Receiver<SubscriptionState>,
     _task: AbortOnDropHandle<()>,
 }
@@ -58,6 +64,7 @@ impl Subscription {
         let (to_take, events) = mpsc::channel(QUEUE);
         let (told, state) = watch::channel(SubscriptionState::Beginning);
         let durable = watch.durable.clone();
+        let standing = Arc::new(Mutex::new(Standing::new(watch.from.as_ref())));
         let thread = peer.thread();
         let following = Following {
             peer: peer.clone(),
@@ -65,11 +72,13 @@ impl Subscription {
             watch,
             events: to_take,
             state: told,
+            standing: standing.clone(),
+            acknowledging: None,
             begun: false,
             failures: 0,
         };
         let task = thread.start_task(following.run());
-        Self { peer, service, durable, events, state, _task: task }
+        Self { peer, service, durable, events, taken: None, standing, state, _task: task }
     }
 
     /// Waits for the next event. Dropping the wait loses none.
@@ -79,7 +88,20 @@ impl Subscription {
     /// `out_of_range` where what changed behind the last event is no longer kept (detail `oldest`:
     /// the oldest cursor that is); or this node has stopped.
     pub async fn next(&mut self) -> Result<Event, RequestError> {
-        self.events.recv().await.unwrap_or(Err(RequestError::Stopped))
+        let event = self.events.recv().await.unwrap_or(Err(RequestError::Stopped))?;
+        self.taken = Some(event.cursor.clone());
+        Ok(event)
+    }
+
+    /// Where another subscription goes on once the events that were taken from this one have been
+    /// dealt with; `None` before it has begun. It moves without an event, too, now and then, where
+    /// what changes is not for this subscriber: who keeps it is not left behind by what the peer
+    /// keeps of its history.
+    #[must_use]
+    pub fn cursor(&self) -> Option<Cursor> {
+        let taken = self.taken.as_ref();
+        let passed = locked(&self.standing).behind(taken).cloned();
+        passed.or_else(|| Cursor::of_bytes(taken?.clone()).ok())
     }
 
     /// How it is, and a way to wait for a change of that.
@@ -94,28 +116,24 @@ impl Subscription {
     /// # Errors
     /// The peer's refusal; or this node has stopped.
     pub async fn acknowledge(&self, event: &Event) -> Result<(), RequestError> {
-        let peer = self.peer.told();
-        let method = method(&self.service, "acknowledge")?;
-        let no_cursor = |problem: String| RequestError::Answer {
-            peer: peer.clone(),
-            method: method.clone(),
-            problem,
+        let cursor = match &self.durable {
+            // What has passed behind it needs no word of its own.
+            Some(_) => locked(&self.standing).behind(Some(&event.cursor)).cloned(),
+            None => None,
         };
-        let cursor = Cursor::of_bytes(event.cursor.clone());
-        let cursor = cursor.map_err(|error| no_cursor(error.to_string()))?;
+        let method = method(&self.service, "acknowledge")?;
+        let own = || {
+            Cursor::of_bytes(event.cursor.clone()).map_err(|error| RequestError::Answer {
+                peer: self.peer.told(),
+                method,
+                problem: error.to_string(),
+            })
+        };
+        let cursor = cursor.map_or_else(own, Ok)?;
         let params = Acknowledge { cursor, durable: self.durable.clone() };
-        let params = Encoded::of(&params).map_err(RequestError::Params)?;
-        let (limits, key, mut failures) = (&self.peer.outbound().limits, new_key(), 0);
-        loop {
-            let asked = self.peer.ask(method.clone(), params.clone(), Some(key), 0).await;
-            match asked {
-                Err(error) if error.may_pass() => {
-                    failures += 1;
-                    sleep(pause(failures, limits)).await;
-                }
-                answer => return answer.map(drop),
-            }
-        }
+        acknowledge(&self.peer, &self.service, &params).await?;
+        locked(&self.standing).note_acknowledged(&event.cursor);
+        Ok(())
     }
 }
 
@@ -127,6 +145,9 @@ struct Following {
     watch: Watch,
     events: mpsc::Sender<Result<Event, RequestError>>,
     state: watch::Sender<SubscriptionState>,
+    standing: Arc<Mutex<Standing>>,
+    /// Acknowledges what has passed a durable subscription.
+    acknowledging: Option<AbortOnDropHandle<()>>,
     /// Whether it has ever begun.
     begun: bool,
     /// Attempts that have failed, or ended, since it was live.
@@ -180,18 +201,58 @@ impl Following {
         (self.begun, self.failures) = (true, 0);
         // From here on it resumes where it began, however that was said.
         self.watch.from = Some(WatchFrom::Cursor(began.cursor.clone()));
+        locked(&self.standing).note_begun(&began.cursor);
         let WatchBegan { cursor, acknowledge } = began;
         self.state.send_replace(SubscriptionState::Live { cursor, acknowledge });
         while let Some(event) = attempt.event(&mut stream).await? {
-            if let Ok(cursor) = Cursor::of_bytes(event.cursor.clone()) {
-                self.watch.from = Some(WatchFrom::Cursor(cursor));
+            let cursor = Cursor::of_bytes(event.cursor.clone());
+            if let Ok(cursor) = &cursor {
+                self.watch.from = Some(WatchFrom::Cursor(cursor.clone()));
             }
+            if event.topic.is_empty() {
+                cursor.into_iter().for_each(|cursor| self.pass(cursor));
+                continue;
+            }
+            locked(&self.standing).note_handed(&event.cursor);
             if self.events.send(Ok(event)).await.is_err() {
                 return Err(RequestError::Stopped);
             }
         }
         Ok(())
     }
+
+    /// The peer has told how far it has come without an event.
+    fn pass(&mut self, cursor: Cursor) {
+        let all_acknowledged = locked(&self.standing).note_passed(&cursor);
+        let Some(durable) = self.watch.durable.clone().filter(|_| all_acknowledged) else { return };
+        let (peer, service) = (self.peer.clone(), self.service.clone());
+        let params = Acknowledge { cursor, durable: Some(durable) };
+        self.acknowledging = Some(self.peer.thread().start_task(async move {
+            if let Err(error) = acknowledge(&peer, &service, &params).await {
+                tracing::debug!(peer = %peer.told(), %service, %error, "durable cursor not moved");
+            }
+        }));
+    }
+}
+
+/// Acknowledges, for as long as it takes the peer to be there.
+async fn acknowledge(peer: &Peer, service: &str, params: &Acknowledge) -> Result<(), RequestError> {
+    let method = method(service, "acknowledge")?;
+    let params = Encoded::of(params).map_err(RequestError::Params)?;
+    let (limits, key, mut failures) = (&peer.outbound().limits, new_key(), 0);
+    loop {
+        match peer.ask(method.clone(), params.clone(), Some(key), 0).await {
+            Err(error) if error.may_pass() => {
+                failures += 1;
+                sleep(pause(failures, limits)).await;
+            }
+            answer => return answer.map(drop),
+        }
+    }
+}
+
+fn locked(standing: &Mutex<Standing>) -> MutexGuard<'_, Standing> {
+    standing.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn method(service: &str, method: &str) -> Result<MethodName, RequestError> {

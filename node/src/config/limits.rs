@@ -187,6 +187,8 @@ limits! {
         drain = 10_000, 0..=600_000;
         /// The time for which subscribers can still follow a change, while the node runs.
         changes_kept = 604_800_000, 1_000..=3_155_760_000_000;
+        /// The time within which a subscriber's cursor moves past changes that are not for it.
+        cursor_moves = 600_000, 10..=86_400_000;
     }
 }
 

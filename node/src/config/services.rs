@@ -21,11 +21,17 @@ pub struct MessagesPlan {
     pub keep_for: Duration,
     /// The most messages that wait for one peer to read them. Default 10,000.
     pub waiting_per_peer: usize,
+    /// The most messages of one sender that wait to be read, whoever they are for. Default 10,000.
+    pub waiting_per_sender: usize,
 }
 
 impl Default for MessagesPlan {
     fn default() -> Self {
-        Self { keep_for: Duration::from_hours(7 * 24), waiting_per_peer: 10_000 }
+        Self {
+            keep_for: Duration::from_hours(7 * 24),
+            waiting_per_peer: 10_000,
+            waiting_per_sender: 10_000,
+        }
     }
 }
 
@@ -57,11 +63,13 @@ impl MessagesPlan {
     pub(super) fn of(settings: &Settings) -> Self {
         let number = |path| settings.number(path).map(|said| said.value);
         let default = Self::default();
-        let waiting = number(key::MESSAGES_WAITING).and_then(|count| usize::try_from(count).ok());
+        let count = |path| number(path).and_then(|count| usize::try_from(count).ok());
         Self {
             keep_for: number(key::MESSAGES_KEEP_FOR)
                 .map_or(default.keep_for, Duration::from_millis),
-            waiting_per_peer: waiting.unwrap_or(default.waiting_per_peer),
+            waiting_per_peer: count(key::MESSAGES_WAITING).unwrap_or(default.waiting_per_peer),
+            waiting_per_sender: count(key::MESSAGES_WAITING_OF)
+                .unwrap_or(default.waiting_per_sender),
         }
     }
 }

@@ -9,10 +9,10 @@ mod acknowledge;
 mod awaited;
 mod expiry;
 mod feed;
-mod inboxes;
 mod state;
 mod stored;
 mod text;
+mod waiting;
 mod words;
 
 use std::sync::Arc;
@@ -25,15 +25,17 @@ use super::revise::{Outcome, Revised, Target};
 use super::stored::record_of;
 use crate::config::MessagesPlan;
 use crate::service::{Context, Feed};
-use crate::store::{Change, ChangeKind, Expect, Once, Record, Revision, Store, StoreError, Write};
+use crate::store::{
+    Change, ChangeKind, Expect, Key, Once, Record, Revision, Store, StoreError, Write,
+};
 
 use awaited::{Awaited, Wait};
 use expiry::Expiry;
-use inboxes::{Inboxes, Room};
 use state::Event;
 pub use state::MessageState;
 use stored::{StoredMessage, below, inbox, sent};
 pub use text::{MessageText, MessageTextError, TEXT_MAX_CHARS};
+use waiting::{Room, Waiting};
 pub use words::{
     ListMessages, Message, MessageBox, MessageId, MessageIdError, MessagesPage, PAGE_DEFAULT,
     PAGE_MAX, ReadMessage, SendMessage, SentMessage,
@@ -45,7 +47,7 @@ const ACKNOWLEDGE_WITHIN: Duration = Duration::from_secs(2);
 /// What a send leaves of its deadline for the way back.
 const WAY_BACK: Duration = Duration::from_millis(250);
 
-/// How many messages are read at a time where those that wait for a recipient are counted.
+/// How many messages are read at a time where those that wait in a box are counted.
 const COUNTED_AT_A_TIME: usize = 500;
 
 const PAGE: PageSize = PageSize { default: PAGE_DEFAULT, max: PAGE_MAX, of: "messages" };
@@ -57,7 +59,7 @@ pub struct Messages {
     store: Arc<dyn Store>,
     plan: MessagesPlan,
     expiry: Expiry,
-    inboxes: Inboxes,
+    waiting: Waiting,
     awaited: Awaited,
 }
 
@@ -66,7 +68,7 @@ impl Messages {
     #[must_use]
     pub fn new(store: Arc<dyn Store>, plan: MessagesPlan) -> Self {
         let expiry = Expiry::of(plan.keep_for);
-        Self { store, plan, expiry, inboxes: Inboxes::default(), awaited: Awaited::default() }
+        Self { store, plan, expiry, waiting: Waiting::default(), awaited: Awaited::default() }
     }
 
     /// Sends a message, and waits a while for its recipient to acknowledge it, where the recipient
@@ -77,7 +79,8 @@ impl Messages {
     /// the first answer said; `expired` where the message is gone.
     ///
     /// # Errors
-    /// `resource_exhausted` (reason `inbox_full`) where too many wait for the recipient;
+    /// `resource_exhausted` where too many wait for the recipient (reason `inbox_full`), or of the
+    /// sender's, whoever they are for (`outbox_full`);
     /// `already_exists` (reason `key_reused`); `unavailable` where the store takes no writes.
     pub async fn send(
         &self,
@@ -148,7 +151,7 @@ impl Messages {
 
     async fn write_new(&self, context: &Context, params: SendMessage) -> Result<Change, Failure> {
         self.sweep().await;
-        self.check_room(&params.to).await?;
+        self.check_room(context.peer(), &params.to).await?;
         let (id, state) = (MessageId::draw(), MessageState::Queued);
         let SendMessage { to, text } = params;
         let message = StoredMessage { from: context.peer().clone(), to, text, state };
@@ -161,43 +164,54 @@ impl Messages {
         });
         let written = written.await?;
         if written.key == id.key() {
-            self.inboxes.came(&message.to);
+            message.boxes().iter().for_each(|of| self.waiting.came(of));
         }
         Ok(written)
     }
 
-    async fn check_room(&self, to: &NodeName) -> Result<(), Failure> {
-        let max = self.plan.waiting_per_peer;
-        let full = match self.inboxes.room(to, max) {
-            Room::Yes => false,
-            Room::No => true,
-            Room::Unknown => self.count_waiting(to).await? >= max,
+    async fn check_room(&self, from: &NodeName, to: &NodeName) -> Result<(), Failure> {
+        let full = |message: String, reason| {
+            let failure = Failure::new(Code::ResourceExhausted, message).reason(reason);
+            Err(failure.retry(Retry::After))
         };
-        if !full {
-            return Ok(());
+        let max = self.plan.waiting_per_peer;
+        if self.is_full(inbox(to), max).await? {
+            return full(
+                format!("{max} messages wait for {to}: it has to read some first"),
+                "inbox_full",
+            );
         }
-        let message = format!("{max} messages wait for {to}: it has to read some first");
-        let failure = Failure::new(Code::ResourceExhausted, message).reason("inbox_full");
-        Err(failure.retry(Retry::After))
+        let max = self.plan.waiting_per_sender;
+        if self.is_full(sent(from), max).await? {
+            let message =
+                format!("{max} messages of {from} wait to be read: some have to be first");
+            return full(message, "outbox_full");
+        }
+        Ok(())
     }
 
-    /// Counts the messages that wait for a recipient; of more than twice their bound, only as many.
-    async fn count_waiting(&self, to: &NodeName) -> Result<usize, StoreError> {
-        let folder = inbox(to);
+    async fn is_full(&self, folder: Key, max: usize) -> Result<bool, StoreError> {
+        Ok(match self.waiting.room(&folder, max) {
+            Room::Yes => false,
+            Room::No => true,
+            Room::Unknown => self.count_waiting(folder, max).await? >= max,
+        })
+    }
+
+    /// Counts the messages that wait in a box, and stops at the most that it may have; of more than
+    /// twice as many, it looks at no more.
+    async fn count_waiting(&self, folder: Key, max: usize) -> Result<usize, StoreError> {
         let mut after = Some(below(&folder, self.expiry.living_behind()));
         let (mut waiting, mut looked_at) = (0, 0);
-        let source = Source::Index(folder);
+        let source = Source::Index(folder.clone());
         let pick = |record: &Record| Ok(Some(Message::of_record(record)?.state.waits()));
-        while after.is_some()
-            && waiting < self.plan.waiting_per_peer
-            && looked_at < 2 * self.plan.waiting_per_peer
-        {
+        while after.is_some() && waiting < max && looked_at < 2 * max {
             let page = source.list(&*self.store, after, COUNTED_AT_A_TIME, pick).await?;
             waiting += page.items.iter().filter(|waits| **waits).count();
             looked_at += page.items.len();
             after = page.next;
         }
-        self.inboxes.counted(to, waiting);
+        self.waiting.counted(&folder, waiting);
         Ok(waiting)
     }
 
@@ -230,7 +244,7 @@ impl Messages {
         let message = Message::of_record(&record)?;
         self.awaited.tell(id, message.state);
         if changed && !message.state.waits() {
-            self.inboxes.left(&message.to);
+            message.clone().stored().boxes().iter().for_each(|of| self.waiting.left(of));
         }
         Ok(message)
     }

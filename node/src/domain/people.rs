@@ -8,18 +8,16 @@ use std::sync::Arc;
 
 use bothways_protocol::{Code, Failure};
 
+use super::revise::{Revised, Target};
 use super::stored::record_of;
 use crate::service::{Context, Feed};
-use crate::store::{Change, Expect, Once, Prefix, Record, Revision, Store, StoreError};
+use crate::store::{Change, Expect, Prefix, Record, Revision, Store, StoreError};
 
 pub use messages::{
     CreatePerson, DeletePerson, DeletedPerson, GetPerson, ListPeople, PAGE_DEFAULT, PAGE_MAX,
     PeoplePage, Person, PersonId, PersonIdError, PersonName, Title, TitleChange, UpdatePerson,
 };
 use stored::StoredPerson;
-
-/// How often an update that expects no revision is tried again, when others are faster.
-const UPDATE_TRIES: usize = 16;
 
 /// The service `people`: its records stand in the store below `people`.
 #[derive(Debug, Clone)]
@@ -74,20 +72,13 @@ impl People {
             let message = "there is nothing to change: give a name or a title";
             return Err(Failure::new(Code::InvalidArgument, message).reason("nothing_to_change"));
         }
-        let mut tries = 0;
-        let written = loop {
-            if let Some(before) = self.done(context.once()).await? {
-                break before;
-            }
-            tries += 1;
-            match self.update_once(context.once(), &params).await {
-                Ok(written) => break written,
-                Err(StoreError::Conflict { .. })
-                    if params.expect.is_none() && tries < UPDATE_TRIES => {}
-                Err(refused) => break self.done_meanwhile(&context, params.id, refused).await?,
-            }
+        let (id, expect, once) = (params.id, params.expect, context.once());
+        let target = Target { store: &*self.store, key: id.key(), expect, once };
+        let rule = |found: Option<&Record>| {
+            let person = StoredPerson::of_record(found.ok_or_else(|| not_found(id))?)?;
+            Ok(Revised::To { value: person.changed(&params).to_bytes()?, index: Vec::new() })
         };
-        Ok(Person::of_change(written)?)
+        Ok(Person::of_record(&target.revise(rule).await?.record)?)
     }
 
     /// Deletes a person. `people.delete`
@@ -131,41 +122,6 @@ impl People {
             revision: page.revision.0,
             cursor: self.cursor(context.peer(), page.revision),
         })
-    }
-
-    /// One try to read a person, change it and write it back.
-    ///
-    /// The store judges an expected revision, not this: it alone knows whether the same request,
-    /// sent twice, has just been done.
-    async fn update_once(
-        &self,
-        once: Option<&Once>,
-        params: &UpdatePerson,
-    ) -> Result<Change, StoreError> {
-        let key = params.id.key();
-        let Some(record) = self.store.get(&key).await? else {
-            return Err(StoreError::Missing { key });
-        };
-        let person = StoredPerson::of_record(&record)?.changed(params);
-        let expect = Expect::Revision(params.expect.map_or(record.revision, Revision));
-        self.store.put(key, expect, person.to_bytes()?, once.cloned()).await
-    }
-
-    async fn done(&self, once: Option<&Once>) -> Result<Option<Change>, StoreError> {
-        match once {
-            Some(once) => self.store.done(once).await,
-            None => Ok(None),
-        }
-    }
-
-    /// What the same request wrote while this one was being refused, else the refusal.
-    async fn done_meanwhile(
-        &self,
-        context: &Context,
-        id: PersonId,
-        refused: StoreError,
-    ) -> Result<Change, Failure> {
-        self.done(context.once()).await?.ok_or_else(|| refusal(id, refused))
     }
 }
 

@@ -169,6 +169,11 @@ impl Context {
         self.node().is_some_and(|node| node.watching.is_watching(service, peer))
     }
 
+    /// How long a subscriber's cursor stands still at the most while changes pass it.
+    pub(super) fn cursor_moves(&self) -> Duration {
+        self.node().map_or(Duration::MAX, |node| node.outbound.limits.cursor_moves)
+    }
+
     /// A place for one more subscription of the caller.
     pub(super) fn watch_place(&self, service: &'static str) -> Result<WatchPlace, Failure> {
         let node = self.node().ok_or_else(|| Failure::new(Code::Internal, "there is no node"))?;

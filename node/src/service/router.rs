@@ -8,11 +8,12 @@ use bothways_protocol::{Code, Effect, Encoded, Failure, Method, MethodName, Para
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::Context;
-use super::watch::{Begin, Feed, Watched, acknowledge, watched};
+use super::watch::{Begin, Feed, Watched, acknowledge, durables, forget, watched};
 
-/// The largest message of `<service>.watch` and `<service>.acknowledge`, in bytes.
+/// The largest message of `<service>.watch` and what goes with it, in bytes.
 const WATCH_BYTES: usize = 64 * 1024;
 
 /// An async method of a service that answers a request: `People::create`.
@@ -136,7 +137,8 @@ impl Router {
         self
     }
 
-    /// Adds `<service>.watch` and `<service>.acknowledge` of a service that tells of its changes.
+    /// Adds `<service>.watch`, `<service>.acknowledge`, `<service>.durables` and
+    /// `<service>.forget` of a service that tells of its changes.
     ///
     /// # Panics
     /// As [`Self::on`], and where the feed has more than 64 topics.
@@ -151,22 +153,12 @@ impl Router {
             handler: Does::Watches(watched(feed)),
             topics: F::TOPICS,
         });
-        let feed = feed.clone();
-        self.add(Route {
-            name: named(&format!("{}.acknowledge", F::SERVICE)),
-            effect: Effect::Writes,
-            about: "Says that a subscriber has dealt with an event.",
-            message_bytes: WATCH_BYTES,
-            handler: Does::Answers(Arc::new(move |context, params| {
-                let feed = feed.clone();
-                async move {
-                    let params = params.decode().map_err(wrong_params)?;
-                    encoded("acknowledge", &acknowledge(feed, context, params).await?)
-                }
-                .boxed()
-            })),
-            topics: &[],
-        });
+        let about = "Says that a subscriber has dealt with an event.";
+        self.add(beside(feed, "acknowledge", Effect::Writes, about, acknowledge));
+        let about = "Lists the caller's durable subscriptions, and how far they are behind.";
+        self.add(beside(feed, "durables", Effect::Reads, about, durables));
+        let about = "Ends a durable subscription of the caller's.";
+        self.add(beside(feed, "forget", Effect::Writes, about, forget));
         self
     }
 
@@ -202,6 +194,36 @@ impl Router {
     /// The largest message that any method takes, in bytes.
     pub(crate) fn message_bytes(&self) -> usize {
         self.routes.values().map(|route| route.message_bytes).max().unwrap_or_default()
+    }
+}
+
+/// A method beside `<service>.watch`, by the word behind the dot.
+fn beside<F, P, R, A>(
+    feed: &Arc<F>,
+    word: &'static str,
+    effect: Effect,
+    about: &'static str,
+    handler: fn(Arc<F>, Context, P) -> A,
+) -> Route
+where
+    F: Feed,
+    P: DeserializeOwned + Send + 'static,
+    R: Serialize + 'static,
+    A: Future<Output = Result<R, Failure>> + Send + 'static,
+{
+    let feed = feed.clone();
+    let answers = move |context, params: Encoded| {
+        let params = params.decode().map_err(wrong_params);
+        let answering = params.map(|params| handler(feed.clone(), context, params));
+        async move { encoded(word, &answering?.await?) }.boxed()
+    };
+    Route {
+        name: named(&format!("{}.{word}", F::SERVICE)),
+        effect,
+        about,
+        message_bytes: WATCH_BYTES,
+        handler: Does::Answers(Arc::new(answers)),
+        topics: &[],
     }
 }
 

@@ -66,6 +66,12 @@ impl Encoded {
         Self(Bytes::from_static(&[0xa0]))
     }
 
+    /// Nothing.
+    #[must_use]
+    pub fn null() -> Self {
+        Self(Bytes::from_static(&[0xf6]))
+    }
+
     /// Decodes the item as a type.
     ///
     /// # Errors

@@ -40,7 +40,8 @@ pub enum Reply {
 pub struct Event {
     /// Where to resume behind this event: opaque, at most 64 bytes.
     pub cursor: Bytes,
-    /// What it is about, such as `people.created`: at most 256 bytes, no control characters.
+    /// What it is about, such as `people.created`: at most 256 bytes, no control characters. Empty
+    /// where nothing is told but that the cursor has come so far.
     pub topic: String,
     /// What happened: any CBOR item.
     pub body: Encoded,

@@ -26,7 +26,12 @@ impl StoredMessage {
 
     /// The other keys under which the message is found: in the recipient's box and the sender's.
     pub(super) fn index(&self, id: MessageId) -> Vec<Key> {
-        vec![below(&inbox(&self.to), id), below(&sent(&self.from), id)]
+        self.boxes().iter().map(|folder| below(folder, id)).collect()
+    }
+
+    /// What it is found below.
+    pub(super) fn boxes(&self) -> [Key; 2] {
+        [inbox(&self.to), sent(&self.from)]
     }
 }
 

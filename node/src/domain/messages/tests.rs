@@ -172,9 +172,30 @@ async fn a_full_inbox_takes_no_more_until_some_are_read() {
 }
 
 #[tokio::test]
+async fn a_sender_whose_messages_wait_everywhere_sends_no_more_until_some_are_read() {
+    let scene = with(MessagesPlan { waiting_per_sender: 3, ..MessagesPlan::default() });
+    let first = scene.send("ann", "n0", "hello").await;
+    for to in ["n1", "n2"] {
+        scene.send("ann", to, "hello").await;
+    }
+    let send = |to_whom: &'static str| scene.messages.send(by("ann"), to(to_whom, "one more"));
+    let refused = send("n3").await.unwrap_err();
+    let told = (refused.code, refused.text("reason"), refused.retry);
+    assert_eq!(told, (Code::ResourceExhausted, Some("outbox_full"), Retry::After));
+    scene.send("cat", "n3", "others may").await;
+    scene.read("n0", first).await.unwrap();
+    scene.send("ann", "n3", "there is room").await;
+    assert!(send("n4").await.is_err());
+    // Counted anew, as after a restart, it is the same.
+    let plan = MessagesPlan { waiting_per_sender: 3, ..MessagesPlan::default() };
+    let again = Scene { messages: Messages::new(scene.store.clone(), plan), store: scene.store };
+    assert!(again.messages.send(by("ann"), to("n4", "one more")).await.is_err());
+}
+
+#[tokio::test]
 async fn what_is_over_is_gone_at_once_and_removed_by_and_by() {
     let hour = Duration::from_hours(1);
-    let plan = MessagesPlan { keep_for: hour, waiting_per_peer: 3 };
+    let plan = MessagesPlan { keep_for: hour, waiting_per_peer: 3, ..MessagesPlan::default() };
     let scene = with(plan);
     for number in 0..20 {
         scene.sent_ago("ann", "ben", hour * 2 + Duration::from_secs(number)).await;

@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::*;
-use crate::store::{Embedded, StoreBounds};
+use crate::store::{Embedded, Once, StoreBounds};
 
 struct Scene {
     people: People,

@@ -4,7 +4,9 @@ use bothways_protocol::{Code, DurableName, Failure, NodeName, Retry};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::store::{Expect, Key, Once, Prefix, Revision, Store, StoreError};
+use crate::store::{Expect, Key, Once, Prefix, Record, Revision, Store, StoreError};
+
+type ReadError = ciborium::de::Error<std::io::Error>;
 
 /// How many durable subscriptions one peer has.
 const PER_PEER: usize = 64;
@@ -39,20 +41,25 @@ impl<'a> Durable<'a> {
         caller: &'a NodeName,
         name: &DurableName,
     ) -> Self {
-        let key = format!("{}.{service}.{name}", folder(caller));
+        let key = format!("{}.{name}", folder_at(caller, service));
         Self { store, caller, key: key.parse().expect("names are words of a key") }
+    }
+
+    /// All of a caller's at a service, each with where it stands, in the order of their names.
+    pub(super) async fn all(
+        store: &'a dyn Store,
+        service: &str,
+        caller: &NodeName,
+    ) -> Result<Vec<(DurableName, Revision)>, StoreError> {
+        let below = Prefix::below(&folder_at(caller, service));
+        let page = store.list(&below, None, PER_PEER).await?;
+        page.records.iter().map(|record| Ok((name_of(record)?, through(record)?))).collect()
     }
 
     /// Where it stands, if it was begun.
     pub(super) async fn standing(&self) -> Result<Option<Standing>, StoreError> {
         let Some(record) = self.store.get(&self.key).await? else { return Ok(None) };
-        let damaged = |error: ciborium::de::Error<std::io::Error>| StoreError::Corrupt {
-            what: self.key.to_string(),
-            why: error.to_string(),
-        };
-        let Versioned::V1 { through } =
-            ciborium::from_reader(record.value.as_ref()).map_err(damaged)?;
-        Ok(Some(Standing { at: Revision(through), written: record.revision }))
+        Ok(Some(Standing { at: through(&record)?, written: record.revision }))
     }
 
     /// Begins it at a place, unless somebody else has begun it meanwhile.
@@ -60,7 +67,10 @@ impl<'a> Durable<'a> {
         let below = Prefix::below(&folder(self.caller));
         let others = self.store.list(&below, None, PER_PEER).await?.records.len();
         if others >= PER_PEER {
-            let sentence = format!("a peer has {PER_PEER} durable subscriptions at the most");
+            let sentence = format!(
+                "a peer has {PER_PEER} durable subscriptions at the most, over all services: end one \
+                 that is not needed with <service>.forget (<service>.durables lists them)"
+            );
             let failure = Failure::new(Code::ResourceExhausted, sentence);
             return Err(failure.reason("durables").retry(Retry::Never));
         }
@@ -80,11 +90,37 @@ impl<'a> Durable<'a> {
         let expect = Expect::Revision(from.written);
         self.store.put(self.key.clone(), expect, value(to), once).await.map(drop)
     }
+
+    /// Ends it; [`StoreError::Missing`] where there is none.
+    pub(super) async fn forget(&self, once: Option<Once>) -> Result<(), StoreError> {
+        self.store.delete(self.key.clone(), Expect::Any, once).await.map(drop)
+    }
+}
+
+/// What all durable subscriptions of a peer at a service stand below.
+fn folder_at(caller: &NodeName, service: &str) -> Key {
+    format!("{}.{service}", folder(caller)).parse().expect("a service's name is a word of a key")
 }
 
 /// What all durable subscriptions of a peer stand below.
 fn folder(caller: &NodeName) -> Key {
     format!("cursors.{caller}").parse().expect("a name is a word of a key")
+}
+
+fn name_of(record: &Record) -> Result<DurableName, StoreError> {
+    let name = record.key.as_str().rsplit('.').next().unwrap_or_default();
+    name.parse().map_err(|error| damaged(record, &error))
+}
+
+/// Where the subscription stands that a record is of.
+fn through(record: &Record) -> Result<Revision, StoreError> {
+    let read = ciborium::from_reader(record.value.as_ref());
+    let Versioned::V1 { through } = read.map_err(|error: ReadError| damaged(record, &error))?;
+    Ok(Revision(through))
+}
+
+fn damaged(record: &Record, why: &dyn std::fmt::Display) -> StoreError {
+    StoreError::Corrupt { what: record.key.to_string(), why: why.to_string() }
 }
 
 fn value(at: Revision) -> Bytes {

@@ -1,13 +1,16 @@
 //! One subscription: reads on in the store's changes at its subscriber's pace.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use bothways_protocol::NodeName;
+use bothways_protocol::{Encoded, EventTail, NodeName};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::sync::watch;
+use tokio::time::sleep;
 
+use super::passing::Passing;
 use super::shared::Shared;
 use super::stamp::Stamp;
 use super::topics::Topics;
@@ -18,7 +21,7 @@ use crate::store::{Changes, Prefix, Revision, StoreError};
 /// The most changes that are looked at in one go.
 const CHANGES_MAX: usize = 64;
 /// How much is written in one go, in bytes; the last event of it may go beyond.
-const WRITE_BYTES: usize = 16 * 1024;
+pub(super) const WRITE_BYTES: usize = 16 * 1024;
 
 /// Who is told, what and from where.
 pub(super) struct Subscriber {
@@ -26,6 +29,8 @@ pub(super) struct Subscriber {
     pub(super) topics: Topics,
     pub(super) stamp: Stamp,
     pub(super) from: Revision,
+    /// How long its cursor stands still at the most while changes pass it.
+    pub(super) cursor_moves: Duration,
     pub(super) place: WatchPlace,
 }
 
@@ -38,6 +43,7 @@ pub(super) struct Follower<F: Feed> {
     /// Everything up to here has been told.
     at: Revision,
     newest: watch::Receiver<Revision>,
+    passing: Passing,
     /// What was read before the response, to be told first.
     first: Vec<u8>,
     events: u64,
@@ -53,7 +59,9 @@ impl<F: Feed> Follower<F> {
     ) -> Result<Self, StoreError> {
         let (newest, prefix) = (feed.store().newest(), feed.prefix());
         let (at, first, events) = (subscriber.from, Vec::new(), 0);
-        let mut begun = Self { feed, shared, prefix, subscriber, at, newest, first, events };
+        let passing = Passing::behind(at, subscriber.cursor_moves);
+        let mut begun =
+            Self { feed, shared, prefix, subscriber, at, newest, passing, first, events };
         tracing::info!(
             peer = %begun.subscriber.name, service = F::SERVICE, from = at.0, "subscribed"
         );
@@ -66,13 +74,24 @@ impl<F: Feed> Follower<F> {
             if !self.first.is_empty() {
                 return More::Events(std::mem::take(&mut self.first).into());
             }
-            let at = self.at;
-            if self.newest.wait_for(|newest| *newest > at).await.is_err() {
-                return More::End;
+            let (at, due) = (self.at, self.passing.due_in(self.at));
+            if due == Some(Duration::ZERO) {
+                return More::Events(self.cursor_alone());
+            }
+            tokio::select! {
+                biased;
+                moved = self.newest.wait_for(|newest| *newest > at) => match moved {
+                    Ok(_) => {}
+                    Err(_) => return More::End,
+                },
+                () = sleep(due.unwrap_or_default()), if due.is_some() => continue,
             }
             match self.read().await {
                 Ok(events) if events.is_empty() => tokio::task::yield_now().await,
-                Ok(events) => return More::Events(Bytes::from(events)),
+                Ok(events) => {
+                    self.passing.note_sent();
+                    return More::Events(Bytes::from(events));
+                }
                 Err(StoreError::Closed) => return More::End,
                 Err(error) => {
                     let peer = &self.subscriber.name;
@@ -100,12 +119,23 @@ impl<F: Feed> Follower<F> {
                 && shown.audience.holds(name)
             {
                 shown.tail.append_to(&stamp.bytes(change.revision), &mut events);
+                self.passing.note_told(change.revision);
                 self.events += 1;
             }
             self.at = change.revision;
         }
         self.at = through;
         Ok(events)
+    }
+
+    /// An event of no topic: what has changed up to here was not for this subscriber.
+    fn cursor_alone(&mut self) -> Bytes {
+        let mut event = Vec::new();
+        let cursor = self.subscriber.stamp.bytes(self.at);
+        EventTail::of("", &Encoded::null()).append_to(&cursor, &mut event);
+        self.passing.note_told(self.at);
+        self.passing.note_sent();
+        event.into()
     }
 }
 

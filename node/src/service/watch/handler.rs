@@ -1,9 +1,10 @@
-//! `<service>.watch` and `<service>.acknowledge`, as every feed answers them.
+//! `<service>.watch` and what goes with it, as every feed answers them.
 
 use std::sync::Arc;
 
 use bothways_protocol::{
-    Acknowledge, Acknowledged, Code, Cursor, Encoded, Failure, Watch, WatchBegan, WatchFrom,
+    Acknowledge, Acknowledged, Code, Cursor, DurableName, DurableStanding, Durables, Encoded,
+    Failure, Forget, Forgotten, ListDurables, Watch, WatchBegan, WatchFrom,
 };
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -44,7 +45,8 @@ async fn begin<F: Feed>(
     let place = context.watch_place(F::SERVICE)?;
     let durable = durable.map(|name| Durable::of(store, F::SERVICE, caller, &name));
     let from = beginning(store, stamp, from, durable.as_ref()).await?;
-    let subscriber = Subscriber { name: caller.clone(), topics, stamp, from, place };
+    let (name, cursor_moves) = (caller.clone(), context.cursor_moves());
+    let subscriber = Subscriber { name, topics, stamp, from, cursor_moves, place };
     let refused = |error| refusal(error, stamp);
     let follower = Follower::begin(feed.clone(), shared, subscriber).await.map_err(refused)?;
     let began = WatchBegan { cursor: stamp.cursor(from), acknowledge: F::ACKNOWLEDGE_EACH };
@@ -121,10 +123,7 @@ pub(in crate::service) async fn acknowledge<F: Feed>(
     };
     let durable = Durable::of(store, F::SERVICE, caller, name);
     loop {
-        let standing = durable.standing().await?.ok_or_else(|| {
-            let sentence = format!("there is no durable subscription {name}: watch with it first");
-            Failure::new(Code::NotFound, sentence)
-        })?;
+        let standing = durable.standing().await?.ok_or_else(|| no_durable(name))?;
         if through <= standing.at {
             return Ok(Acknowledged {});
         }
@@ -134,6 +133,44 @@ pub(in crate::service) async fn acknowledge<F: Feed>(
             moved => return moved.map(|()| Acknowledged {}).map_err(Failure::from),
         }
     }
+}
+
+/// The caller's durable subscriptions.
+pub(in crate::service) async fn durables<F: Feed>(
+    feed: Arc<F>,
+    context: Context,
+    _: ListDurables,
+) -> Result<Durables, Failure> {
+    let (caller, store) = (context.peer(), feed.store().as_ref());
+    let stamp = Stamp::of(store, F::SERVICE, caller);
+    let all = Durable::all(store, F::SERVICE, caller).await?;
+    let newest = *store.newest().borrow();
+    let standing = |(name, at): (DurableName, Revision)| DurableStanding {
+        name,
+        cursor: stamp.cursor(at),
+        behind: newest.0.saturating_sub(at.0),
+    };
+    Ok(Durables { durables: all.into_iter().map(standing).collect() })
+}
+
+/// Ends a durable subscription: its name may be used anew, and its place for another.
+pub(in crate::service) async fn forget<F: Feed>(
+    feed: Arc<F>,
+    context: Context,
+    params: Forget,
+) -> Result<Forgotten, Failure> {
+    let Forget { durable: name } = params;
+    let durable = Durable::of(feed.store().as_ref(), F::SERVICE, context.peer(), &name);
+    match durable.forget(context.once().cloned()).await {
+        Ok(()) => Ok(Forgotten {}),
+        Err(StoreError::Missing { .. }) => Err(no_durable(&name)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn no_durable(name: &DurableName) -> Failure {
+    let sentence = format!("there is no durable subscription {name}: watching with it begins it");
+    Failure::new(Code::NotFound, sentence)
 }
 
 /// The place of an event that was told.

@@ -7,6 +7,7 @@
 mod durable;
 mod follow;
 mod handler;
+mod passing;
 mod shared;
 mod stamp;
 mod topics;
@@ -20,15 +21,16 @@ use futures_util::future::BoxFuture;
 
 use crate::store::{Change, Prefix, Revision, Store, StoreError};
 
-pub(super) use handler::{Begin, Watched, acknowledge, watched};
+pub(super) use handler::{Begin, Watched, acknowledge, durables, forget, watched};
 use stamp::Stamp;
 pub(super) use watching::{WatchPlace, Watching};
 
 /// What a service tells of its changes to those who watch it.
 ///
-/// [`Router::watch`](super::Router::watch) adds `<service>.watch` and `<service>.acknowledge`.
+/// [`Router::watch`](super::Router::watch) adds `<service>.watch`, `<service>.acknowledge`,
+/// `<service>.durables` and `<service>.forget`.
 pub trait Feed: Send + Sync + 'static {
-    /// The service's name: `people` enables `people.watch` and `people.acknowledge`.
+    /// The service's name: `people` enables `people.watch` and its like.
     const SERVICE: &'static str;
     /// All that it tells: `people.created` and its like, at most 64.
     const TOPICS: &'static [&'static str];
@@ -101,3 +103,6 @@ impl Audience {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -53,6 +53,16 @@ impl Shared {
     }
 }
 
+#[cfg(test)]
+impl Shared {
+    /// How many are kept, and their bytes.
+    pub(super) fn kept(&self) -> (usize, usize) {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let bytes = kept.told.iter().map(|(_, shown)| size(shown.as_ref())).sum();
+        (kept.told.len(), bytes)
+    }
+}
+
 impl Kept {
     fn find(&self, revision: Revision) -> Option<Option<Arc<Shown>>> {
         let at = self.told.binary_search_by_key(&revision, |(revision, _)| *revision).ok()?;
