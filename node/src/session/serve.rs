@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep_until};
 use super::answer::{Answering, Dispatch, StreamAnswer, going_away};
 use super::greet::Greeted;
 use super::lane::Lane;
+use super::stay_away::stay_away;
 use super::turn::turn;
 use super::{Session, Stage, Table};
 use crate::config::Limits;
@@ -23,12 +24,6 @@ use crate::visible::visible;
 
 /// How long a peer may take to close the connection after our bye.
 const BYE_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// What a handshake costs the listener, about.
-const HANDSHAKE: Duration = Duration::from_millis(2);
-
-/// The longest time for which a peer is asked to stay away.
-const STAY_AWAY_MAX: Duration = Duration::from_secs(10);
 
 /// The stream with which a session counts as busy: a peer that only now and then asks opens fewer.
 const BUSY_FROM: u64 = 8;
@@ -213,7 +208,8 @@ impl<D: Dispatch> Serving<D> {
             if self.away.is_none() {
                 self.away = Some((why, Instant::now()));
                 self.session.inner.away.store(true, Ordering::Relaxed);
-                let retry_after = (why == Farewell::Stopping).then(|| stay_away(table.len()));
+                let retry_after =
+                    (why == Farewell::Stopping).then(|| stay_away(table.len(), rand::random()));
                 let last = self.last_begun;
                 self.say(Control::GoingAway(GoingAway { last, retry_after, why }));
             }
@@ -366,13 +362,6 @@ impl<D: Dispatch> Serving<D> {
         self.session.close(code, reason);
         Next::End(reason.to_owned())
     }
-}
-
-/// How long one of so many peers stays away from a node that stops: drawn, so that they come back
-/// spread over the time that as many handshakes take.
-fn stay_away(sessions: usize) -> Duration {
-    let handshakes = u32::try_from(sessions).unwrap_or(u32::MAX);
-    HANDSHAKE.saturating_mul(handshakes).min(STAY_AWAY_MAX).mul_f64(rand::random())
 }
 
 /// Waits for a time; for ever where there is none.
