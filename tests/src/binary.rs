@@ -183,8 +183,13 @@ impl Running {
         self.signal(Signal::CONT);
     }
 
+    /// The id of the node's process.
+    pub fn process(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
     fn signal(&self, signal: Signal) {
-        let id = i32::try_from(self.child.id().unwrap()).unwrap();
+        let id = i32::try_from(self.process()).unwrap();
         kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
     }
 

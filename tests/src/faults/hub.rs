@@ -14,6 +14,10 @@ use crate::{Network, Program, Running};
 /// How long one request may take while the server is gone.
 pub(super) const WITHIN: Duration = Duration::from_secs(30);
 
+/// How soon a node notices that a server is gone which owes it an answer and nothing else: by its
+/// next sign of life. By default that is 10 s, for which each round would wait.
+const KEEP_ALIVE: Duration = Duration::from_millis(500);
+
 /// A server, and the network that it belongs to.
 pub(super) struct Hub {
     pub(super) network: Network,
@@ -82,8 +86,8 @@ impl Hub {
 
     /// A node that asks the server.
     pub(super) async fn client(&self, name: &str) -> Node {
-        let setup = self.network.node(name).role(Role::Client);
-        setup.dialing_at("hub", self.address).start().await
+        let setup = self.network.node(name).role(Role::Client).dialing_at("hub", self.address);
+        setup.limits(|limits| limits.keep_alive = KEEP_ALIVE).start().await
     }
 
     /// All that the server holds.

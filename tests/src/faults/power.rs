@@ -70,8 +70,7 @@ pub(super) async fn run(plan: &Plan) -> Report {
 
 /// The power goes, and with it the server; then it comes back.
 async fn cut(disk: &mut Disk, hub: &mut Hub) {
-    // The ioctl is done by another process, while the server runs on.
-    disk.cut().await.unwrap();
+    disk.cut(hub.running().process()).await.unwrap();
     hub.kill().await;
     disk.mount_again().await.unwrap();
 }
