@@ -57,7 +57,7 @@ mod visible;
 
 pub use bothways_certs as certs;
 pub use bothways_protocol as protocol;
-pub use client::{Peer, RequestError};
+pub use client::{Peer, RequestError, Subscription, SubscriptionState};
 pub use network::StoppedError;
 pub use node::{Node, SessionInfo, StartError, Stopped};
 pub use services::Services;

@@ -1,31 +1,39 @@
 //! Logs: text for a person at a terminal, JSON lines for programs. The writer has a thread of its
 //! own and never blocks the network; what a peer sends cannot break or forge a line.
+//!
+//! Events come as lines, formatted where they happen. Records, of which a busy node makes hundreds
+//! of thousands in a second, take a short way: as they are into the same queue, to be formatted by
+//! the log's thread. Which of the logs they go to, the filters say at the start.
 
 mod json;
+mod queue;
+mod record;
 mod sink;
+mod stamp;
 mod text;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anstream::{AutoStream, ColorChoice};
 use thiserror::Error;
 use tracing::Subscriber;
-use tracing_appender::non_blocking::WorkerGuard;
+use tracing::level_filters::LevelFilter;
 use tracing_subscriber::fmt::{self, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Layer};
+use tracing_subscriber::{EnvFilter, Layer, Registry};
 
 use crate::config::{LevelError, LogFormat, LogPlan};
+use crate::exchange::{ShortWay, TakeRecords, is_wanted};
 
 /// Logging, for as long as this is held: dropping it writes what is still queued.
 #[must_use = "the log ends when this is dropped"]
 pub struct Logs {
-    _writing: Vec<WorkerGuard>,
+    _writing: Vec<sink::Writing>,
 }
 
 /// Why there is no log.
@@ -42,6 +50,9 @@ pub enum LogError {
         /// Why not.
         source: io::Error,
     },
+    /// The log's thread cannot be started.
+    #[error("cannot start the log's thread")]
+    Thread(#[source] io::Error),
     /// This process logs already.
     #[error("this process logs already")]
     Twice,
@@ -63,19 +74,81 @@ impl Logs {
     /// # Errors
     /// As those of [`start`](Self::start); then none of them is started.
     pub fn start_all<'p>(plans: impl IntoIterator<Item = &'p LogPlan>) -> Result<Self, LogError> {
-        let (mut layers, mut guards) = (Vec::new(), Vec::new());
+        let mut logs = Vec::new();
         for plan in plans {
-            let filter = plan.filter()?;
             let output = Output::of(plan)?;
             let look = output.look(plan.format);
-            let (writer, writing) = sink::start(output, look);
-            layers.push(layer(look, filter, writer));
-            guards.push(writing);
+            logs.push(Log::new(plan, output, look)?);
         }
-        let subscriber = tracing_subscriber::registry().with(layers);
+        let (subscriber, writing) = subscriber(logs);
         subscriber.try_init().map_err(|_| LogError::Twice)?;
-        Ok(Self { _writing: guards })
+        Ok(Self { _writing: writing })
     }
+}
+
+type BoxedLayer = Box<dyn Layer<Registry> + Send + Sync>;
+
+/// One log, its thread started.
+struct Log {
+    writing: sink::Writing,
+    /// Writes the events that the plan's level lets through.
+    events: BoxedLayer,
+    records: Way,
+}
+
+/// How records come to a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// By the short way.
+    Short,
+    /// Not at all.
+    None,
+    /// As events: the filter has to be asked about each of them.
+    Events,
+}
+
+impl Log {
+    fn new(
+        plan: &LogPlan,
+        output: impl Write + Send + 'static,
+        look: Look,
+    ) -> Result<Self, LogError> {
+        let (filter, records) = (plan.filter()?, Way::of(plan)?);
+        let writing = sink::start(output, look).map_err(LogError::Thread)?;
+        let events = layer(look, filter, writing.queue.clone());
+        Ok(Self { writing, events, records })
+    }
+
+    fn takes_records(&self) -> Option<Arc<dyn TakeRecords>> {
+        (self.records == Way::Short).then(|| self.writing.queue.clone() as Arc<dyn TakeRecords>)
+    }
+}
+
+impl Way {
+    /// The way by which records come to the log of this plan: without a look at spans and fields,
+    /// its filter says the same of every record.
+    fn of(plan: &LogPlan) -> Result<Self, LogError> {
+        if plan.level.contains('[') {
+            return Ok(Self::Events);
+        }
+        let asked = tracing_subscriber::registry().with(plan.filter()?);
+        let wanted = tracing::subscriber::with_default(asked, is_wanted);
+        Ok(if wanted { Self::Short } else { Self::None })
+    }
+}
+
+/// What gives these logs their events, and their records; and what ends them.
+fn subscriber(logs: Vec<Log>) -> (impl Subscriber + Send + Sync, Vec<sink::Writing>) {
+    let mut layers = Vec::new();
+    if logs.iter().all(|log| log.records != Way::Events) {
+        let way = ShortWay::to(logs.iter().filter_map(Log::takes_records).collect());
+        // It is only to be found, and wants no event.
+        layers.push(way.with_filter(LevelFilter::OFF).boxed());
+    }
+    let (events, writing): (Vec<_>, Vec<_>) =
+        logs.into_iter().map(|log| (log.events, log.writing)).unzip();
+    layers.extend(events);
+    (tracing_subscriber::registry().with(layers), writing)
 }
 
 /// What a line looks like, decided.
@@ -130,9 +203,8 @@ impl Write for Output {
     }
 }
 
-fn layer<S, W>(look: Look, filter: EnvFilter, writer: W) -> Box<dyn Layer<S> + Send + Sync>
+fn layer<W>(look: Look, filter: EnvFilter, writer: W) -> BoxedLayer
 where
-    S: Subscriber + for<'a> LookupSpan<'a>,
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
     let lines = fmt::layer().with_writer(writer);
@@ -152,127 +224,4 @@ where
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::{Arc, Mutex};
-
-    use super::*;
-
-    /// What peers may send in order to forge a line, or to turn a terminal around.
-    const EVIL: &str = "a\nb\r\u{1b}[2J\u{202e}\u{2028}\u{85}\u{7f}\0\u{e0001}\"\\z";
-
-    /// The log of what `act` does.
-    fn logged(look: Look, level: &str, act: impl FnOnce()) -> String {
-        let buffer = Arc::new(Mutex::new(Vec::new()));
-        let shared = buffer.clone();
-        let writer = move || Shared(shared.clone());
-        let filter = EnvFilter::new(level);
-        let subscriber = tracing_subscriber::registry().with(layer(look, filter, writer));
-        tracing::subscriber::with_default(subscriber, act);
-        let bytes = buffer.lock().unwrap().clone();
-        String::from_utf8(bytes).unwrap()
-    }
-
-    struct Shared(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Shared {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().write(bytes)
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    fn request(code: &str) {
-        tracing::info!(target: "exchange", node = "cli", dir = "out", peer = "hub",
-            method = "people.create", %code, duration_us = 1_234_u64,
-            trace_id = "0af7651916cd43dd8448eb211c80319c", attempt = 2_u32, "request");
-    }
-
-    #[test]
-    fn a_line_of_text_has_its_event_and_its_fields() {
-        let text = logged(Look::Plain, "info", || {
-            tracing::warn!(peer = "hub", wait_ms = 12, why = "no route", "dial failed");
-            tracing::debug!("not said");
-        });
-        assert!(
-            text.ends_with(" WARN  dial failed  peer=hub wait_ms=12 why=\"no route\"\n"),
-            "{text}"
-        );
-        assert_eq!(text.lines().count(), 1);
-    }
-
-    #[test]
-    fn an_exchange_is_one_arrow_line() {
-        let text = logged(Look::Plain, "info", || request("ok"));
-        let line = "→ hub people.create ok 1.2 ms  trace=0af76519 attempt=2\n";
-        assert!(text.ends_with(line), "{text}");
-        let answered = logged(Look::Plain, "info", || {
-            tracing::info!(target: "exchange", dir = "in", peer = "cli", method = "a.b",
-                code = "not_found", duration_us = 80, trace_id = "ab", attempt = 1, "request");
-        });
-        assert!(answered.ends_with("← cli a.b not_found 80 µs  trace=ab\n"), "{answered}");
-    }
-
-    #[test]
-    fn nothing_that_a_peer_sends_breaks_a_line_of_text() {
-        for look in [Look::Plain, Look::Coloured] {
-            let text = logged(look, "info", || {
-                tracing::info!(peer = EVIL, shown = %EVIL, debugged = ?EVIL, "{EVIL}");
-                request(EVIL);
-            });
-            assert_eq!(text.lines().count(), 2, "{text:?}");
-            let colours = anstyle_free(&text);
-            let hidden = |c: char| c != '\n' && !bothways_protocol::is_visible(c);
-            assert!(!colours.contains(hidden), "{colours:?}");
-        }
-    }
-
-    /// The text without our own colours, which all have the form `ESC [ digits and ; m`.
-    fn anstyle_free(text: &str) -> String {
-        let mut parts = text.split("\u{1b}[");
-        let first = parts.next().unwrap_or_default().to_owned();
-        parts.fold(first, |shown, part| match part.split_once('m') {
-            Some((code, rest)) if code.bytes().all(|c| c.is_ascii_digit() || c == b';') => {
-                shown + rest
-            }
-            _ => shown + "\u{1b}[" + part,
-        })
-    }
-
-    #[test]
-    fn colour_is_used_only_where_asked_for() {
-        assert!(!logged(Look::Plain, "info", || request("ok")).contains('\u{1b}'));
-        assert!(logged(Look::Coloured, "info", || request("ok")).contains('\u{1b}'));
-    }
-
-    #[test]
-    fn a_json_line_carries_the_fields_as_they_are() {
-        let text = logged(Look::Json, "info", || {
-            request("ok");
-            tracing::info!(peer = EVIL, "{EVIL}");
-        });
-        let lines: Vec<serde_json::Value> =
-            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        assert_eq!(lines.len(), 2);
-        assert_eq!(lines[0]["duration_us"], 1_234);
-        assert_eq!((&lines[0]["target"], &lines[0]["level"]), (&"exchange".into(), &"INFO".into()));
-        assert_eq!((&lines[1]["peer"], &lines[1]["message"]), (&EVIL.into(), &EVIL.into()));
-        assert!(!text.contains(|c| c != '\n' && !bothways_protocol::is_visible(c)), "{text:?}");
-
-        let timestamp = lines[0]["timestamp"].as_str().unwrap();
-        assert!(timestamp.parse::<jiff::Timestamp>().is_ok(), "{timestamp}");
-        assert_eq!(timestamp.len(), "2026-11-23T06:21:40.123456Z".len(), "{timestamp}");
-        assert!(timestamp.ends_with('Z'));
-    }
-
-    #[test]
-    fn a_filter_by_target_silences_only_that_target() {
-        let text = logged(Look::Plain, "info,exchange=off", || {
-            request("ok");
-            tracing::info!("started");
-        });
-        assert!(text.ends_with("INFO  started\n") && text.lines().count() == 1, "{text}");
-    }
-}
+mod tests;

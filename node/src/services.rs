@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use crate::bench::Bench;
-use crate::config::Plan;
+use crate::config::{Limits, Plan};
+use crate::domain::messages::Messages;
+use crate::domain::orders::Orders;
 use crate::domain::people::People;
 use crate::service::Router;
 use crate::store::{Embedded, OpenError, Store, StoreBounds, StoreError};
@@ -27,7 +29,7 @@ impl Services {
         if !plan.role().answers() {
             return Ok(Self { router: Router::default(), store: None });
         }
-        let bounds = StoreBounds::default();
+        let bounds = bounds(plan.limits());
         let store: Arc<dyn Store> = match plan.data() {
             Some(folder) => Arc::new(Embedded::open(folder, &bounds)?),
             None => Arc::new(Embedded::in_memory(&bounds)?),
@@ -35,6 +37,14 @@ impl Services {
         let mut router = Router::default();
         if plan.services().enables("people") {
             router = router.and(people(&Arc::new(People::new(store.clone()))));
+        }
+        if plan.services().enables("messages") {
+            let kept = Messages::new(store.clone(), plan.messages().clone());
+            router = router.and(messages(&Arc::new(kept)));
+        }
+        if plan.services().enables("orders") {
+            let sold = Orders::new(store.clone(), plan.orders().clone(), plan.name().clone());
+            router = router.and(orders(&Arc::new(sold)));
         }
         if plan.services().enables("bench") {
             router = router.and(bench(&Arc::default()));
@@ -60,6 +70,14 @@ impl Services {
     }
 }
 
+fn bounds(limits: &Limits) -> StoreBounds {
+    StoreBounds {
+        changes_for: limits.changes_kept,
+        changes_bytes: limits.changes_kept_bytes as u64,
+        ..StoreBounds::default()
+    }
+}
+
 fn bench(bench: &Arc<Bench>) -> Router {
     Router::default()
         .on(bench, Bench::echo) // bench.echo
@@ -73,4 +91,25 @@ fn people(people: &Arc<People>) -> Router {
         .on(people, People::update) // people.update
         .on(people, People::delete) // people.delete
         .on(people, People::list) // people.list
+        .watch(people) // people.watch, people.acknowledge
+}
+
+fn messages(messages: &Arc<Messages>) -> Router {
+    Router::default()
+        .on(messages, Messages::send) // messages.send
+        .on(messages, Messages::list) // messages.list
+        .on(messages, Messages::read) // messages.read
+        .watch(messages) // messages.watch, messages.acknowledge
+}
+
+fn orders(orders: &Arc<Orders>) -> Router {
+    Router::default()
+        .on(orders, Orders::prices) // orders.prices
+        .on(orders, Orders::place) // orders.place
+        .on(orders, Orders::get) // orders.get
+        .on(orders, Orders::list) // orders.list
+        .on(orders, Orders::ship) // orders.ship
+        .on(orders, Orders::deliver) // orders.deliver
+        .on(orders, Orders::cancel) // orders.cancel
+        .watch(orders) // orders.watch, orders.acknowledge
 }

@@ -173,7 +173,7 @@ fn once_sees_all_that_the_topology_promises_and_leaves_nothing() {
     let (code, log, messages) = home.run(&["dev", "up", "--once"]);
     assert_eq!(code, 0, "{messages}\n{log}");
     for seen in [
-        "seen  6 requests in 6 directions, each seen at both ends",
+        "seen  10 requests in 6 directions, each seen at both ends",
         "seen  over a connection that the other side opened: desk → phone people.list",
         "seen  refused by a role: desk → kiosk people.list",
         "roles is down: no process, port or file is left",

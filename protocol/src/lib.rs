@@ -44,6 +44,7 @@ mod name;
 mod role;
 mod text;
 mod trace;
+mod watch;
 
 pub use cbor::{ARRAY_MAX_ITEMS, DEPTH_MAX, Encoded, MAP_MAX_PAIRS, MalformedError, ParamsError};
 pub use close::{CloseCode, ResetCode};
@@ -51,8 +52,8 @@ pub use code::{Code, CodeError, Retry};
 pub use failure::Failure;
 pub use frame::{FrameError, Frames, body_bytes};
 pub use message::{
-    Bye, Control, Event, Farewell, GoingAway, Greeting, LaneAnswer, LaneAsk, LaneEnd, LaneError,
-    LaneId, MessageError, Opening, Outgoing, PeerLimits, Reply, Request,
+    Bye, Control, Event, EventTail, Farewell, GoingAway, Greeting, LaneAnswer, LaneAsk, LaneEnd,
+    LaneError, LaneId, MessageError, Opening, Outgoing, PeerLimits, Reply, Request,
 };
 pub use method::{Effect, Method};
 pub use name::{
@@ -61,6 +62,10 @@ pub use name::{
 pub use role::{Role, RoleError};
 pub use text::is_visible;
 pub use trace::{IdempotencyKey, SpanId, Trace, TraceError, TraceId};
+pub use watch::{
+    Acknowledge, Acknowledged, Cursor, CursorError, DurableName, Watch, WatchBegan, WatchFrom,
+    WatchFromError,
+};
 
 /// The protocol's version, as greetings carry it.
 pub const VERSION: u32 = 1;

@@ -28,6 +28,7 @@ mod run;
 mod settings;
 mod trace;
 mod trouble;
+mod watch;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -116,6 +117,7 @@ impl Globals {
 enum Command {
     Run(run::Run),
     Call(call::Call),
+    Watch(watch::Watch),
     Ping(ping::Ping),
     Bench(bench::Bench),
     Methods(methods::Methods),
@@ -134,6 +136,7 @@ impl Command {
         match self {
             Self::Run(command) => command.run(globals),
             Self::Call(command) => command.run(globals),
+            Self::Watch(command) => command.run(globals),
             Self::Ping(command) => command.run(globals),
             Self::Bench(command) => command.run(globals),
             Self::Methods(command) => command.run(globals),

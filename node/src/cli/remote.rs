@@ -1,6 +1,7 @@
 //! Where the command line meets the node: one function for each thing that a command asks of it.
 
 mod bench;
+mod watch;
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -24,6 +25,7 @@ use super::json::text;
 use super::{Advise, Exit, Globals, Result, Trouble};
 
 pub(super) use bench::{Bench, Measured, bench};
+pub(super) use watch::{Then, Watching, watch};
 
 /// How long a data folder that is in use may take to become free.
 const IN_USE_PATIENCE: Duration = Duration::from_secs(1);
@@ -78,9 +80,21 @@ pub(super) async fn ping(
     count: u32,
     interval: Duration,
     deadline: Duration,
-    mut each: impl FnMut(Pong) -> Result,
+    each: impl FnMut(Pong) -> Result,
 ) -> Result {
     let node = start(plan, Router::default()).await?;
+    let pinged = ping_by(&node, &peer, (count, interval), deadline, each).await;
+    node.stop().await;
+    pinged
+}
+
+async fn ping_by(
+    node: &Node,
+    peer: &NodeName,
+    (count, interval): (u32, Duration),
+    deadline: Duration,
+    mut each: impl FnMut(Pong) -> Result,
+) -> Result {
     let asked = node.peer(peer.as_str()).within(deadline).fail_fast();
     // The first one dials: it is asked once more, so that each tells the time of a request.
     asked.request(Ping {}).await.map_err(tell)?;
@@ -91,11 +105,10 @@ pub(super) async fn ping(
         let begun = Instant::now();
         asked.request(Ping {}).await.map_err(tell)?;
         let took = begun.elapsed();
-        let session = node.sessions().into_iter().find(|session| session.peer == peer);
+        let session = node.sessions().into_iter().find(|session| session.peer == *peer);
         let gone = || Trouble::new(Exit::Unreachable, format!("{peer} has gone"));
         each(Pong { role: session.ok_or_else(gone)?.role, took })?;
     }
-    node.stop().await;
     Ok(())
 }
 
@@ -173,6 +186,9 @@ async fn open_services(plan: &Plan) -> Result<Services> {
     }
 }
 
+/// What a node that was dropped has, before the process ends, to tell its peers.
+const LAST_WORDS: Duration = Duration::from_millis(60);
+
 /// The signals that ask a node to stop.
 struct Signals {
     interrupt: Signal,
@@ -241,12 +257,12 @@ pub(super) fn block_on_logged<T>(
 ) -> Result<T> {
     run_logged(globals, file, async {
         tokio::select! {
-            done = work => done,
-            pressed = tokio::signal::ctrl_c() => {
-                pressed?;
-                Err(Trouble::new(Exit::Interrupted, "interrupted"))
-            }
+            done = work => return done,
+            pressed = tokio::signal::ctrl_c() => pressed?,
         }
+        // The work is dropped, and its node with it, which has a moment to say so to its peers.
+        tokio::time::sleep(LAST_WORDS).await;
+        Err(Trouble::new(Exit::Interrupted, "interrupted"))
     })
 }
 
@@ -256,6 +272,15 @@ pub(super) fn block_on_to_its_end<T>(
     work: impl Future<Output = Result<T>>,
 ) -> Result<T> {
     run_logged(globals, None, work)
+}
+
+/// As [`block_on_logged`], for work that hears Ctrl-C itself.
+pub(super) fn block_on_logged_to_its_end<T>(
+    globals: &Globals,
+    file: Option<PathBuf>,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    run_logged(globals, file, work)
 }
 
 fn run_logged<T>(

@@ -151,7 +151,7 @@ impl Asking {
     }
 
     /// The session with a peer: the one there is, or the one that a dial leads to.
-    async fn session(&self, name: &NodeName) -> Result<Session, RequestError> {
+    pub(super) async fn session(&self, name: &NodeName) -> Result<Session, RequestError> {
         if let Some(session) = self.outbound.table.find(name) {
             return Ok(session);
         }

@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use bothways_protocol::{
-    Encoded, Failure, FrameError, LaneEnd, NodeName, Outgoing, Reply, ResetCode, body_bytes,
+    Encoded, Event, Failure, FrameError, LaneEnd, NodeName, Outgoing, Reply, ResetCode, body_bytes,
 };
 use tokio::time::timeout_at;
 
@@ -62,6 +62,47 @@ impl<'a> Attempt<'a> {
         answer
     }
 
+    /// Begins a subscription: events follow on the stream, which takes no place from then on. The
+    /// attempt's record is left with it.
+    pub(super) async fn subscribe(&mut self) -> Result<(Encoded, RequestStream), RequestError> {
+        let begun = self.begin_subscription().await;
+        self.leg.code = match &begun {
+            Ok(_) => Outcome::Ok,
+            Err(error) => Outcome::Failed(error.code()),
+        };
+        begun
+    }
+
+    async fn begin_subscription(&mut self) -> Result<(Encoded, RequestStream), RequestError> {
+        let place = self.place().await?;
+        let mut opened = None;
+        let answer = self.within_deadline(&mut opened, place).await?;
+        let mut stream = opened.take().ok_or_else(|| self.not_sent())?;
+        stream.leave_place();
+        Ok((answer, stream))
+    }
+
+    /// The next event of a subscription; `None` where the peer has no more to tell on this session.
+    pub(super) async fn event(
+        &mut self,
+        stream: &mut RequestStream,
+    ) -> Result<Option<Event>, RequestError> {
+        let message = match stream.reader.next().await {
+            Ok(Some(message)) => message,
+            Ok(None) => return Ok(None),
+            Err(error @ (ReadError::Reset(_) | ReadError::Lost(_))) => {
+                return Err(self.lost(error.to_string()));
+            }
+            Err(error) => return Err(self.refuse(stream, error.to_string())),
+        };
+        self.leg.received_bytes = stream.reader.received_bytes();
+        match Reply::decode(&message) {
+            Ok(Reply::Event(event)) => Ok(Some(event)),
+            Ok(_) => Err(self.refuse(stream, "a second response".to_owned())),
+            Err(error) => Err(self.refuse(stream, error.to_string())),
+        }
+    }
+
     /// A place among the requests in flight.
     async fn place(&self) -> Result<Place, RequestError> {
         let bytes = self.ask.request.params.bytes().len();
@@ -98,12 +139,21 @@ impl<'a> Attempt<'a> {
 
     /// Has a stream for the request alone.
     async fn over_stream(&mut self, place: Place) -> Result<Encoded, RequestError> {
-        let (deadline, mut opened) = (self.ask.deadline, None);
-        let exchange = self.on_stream(&mut opened, place);
-        match timeout_at(deadline.into(), exchange).await {
+        self.within_deadline(&mut None, place).await
+    }
+
+    /// Sends the request and reads the answer until the deadline, on a stream that it leaves to the
+    /// caller.
+    async fn within_deadline(
+        &mut self,
+        opened: &mut Option<RequestStream>,
+        place: Place,
+    ) -> Result<Encoded, RequestError> {
+        let deadline = self.ask.deadline;
+        match timeout_at(deadline.into(), self.on_stream(opened, place)).await {
             Ok(answer) => answer,
             Err(_) => {
-                if let Some(stream) = &mut opened {
+                if let Some(stream) = opened {
                     stream.give_up(ResetCode::DeadlineExceeded);
                 }
                 Err(self.late())

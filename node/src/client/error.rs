@@ -149,6 +149,15 @@ impl RequestError {
         }
     }
 
+    /// Whether asking again later may be answered otherwise.
+    pub(super) fn may_pass(&self) -> bool {
+        match self {
+            Self::NotConnected { .. } => true,
+            Self::Dial(error) => matches!(**error, DialError::Unreachable { .. }),
+            _ => self.retry() != Retry::Never,
+        }
+    }
+
     /// Whether the request was surely not processed, so that another session may take it.
     pub(super) fn surely_not_processed(&self) -> bool {
         match self {

@@ -39,7 +39,7 @@ impl Drop for Leg<'_> {
         }
         let duration_us = self.began.elapsed().as_micros().try_into().unwrap_or(u64::MAX);
         let Ask { request, origin, .. } = self.ask;
-        emit(&Record {
+        emit(Record {
             node: self.outbound.name.clone(),
             dir: Direction::Out,
             peer: self.peer.clone(),

@@ -8,8 +8,10 @@ mod leg;
 mod outbound;
 mod peer;
 mod retry;
+mod subscription;
 
 pub use error::RequestError;
 pub(crate) use outbound::{Ourselves, Outbound};
 pub(crate) use peer::Origin;
 pub use peer::Peer;
+pub use subscription::{Subscription, SubscriptionState};

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bothways_protocol::{
-    Effect, Encoded, IdempotencyKey, Method, MethodName, NameError, NodeName, Request, Trace,
+    Effect, Encoded, IdempotencyKey, Method, MethodName, NameError, NodeName, Request, Trace, Watch,
 };
 
 use super::RequestError;
+use super::Subscription;
 use super::asking::Asking;
 use super::attempt::Attempt;
 use super::outbound::Outbound;
@@ -190,7 +191,52 @@ impl Peer {
         self.thread().run(future).await
     }
 
-    async fn ask(
+    /// Watches what changes at a service: `peer.subscribe("people", Watch::default())`.
+    ///
+    /// The subscription begins at once, and resumes by itself; `fail_fast` holds until it has begun
+    /// for the first time.
+    #[must_use]
+    pub fn subscribe(&self, service: &str, watch: Watch) -> Subscription {
+        // What a handler subscribes to outlives the request that it answers.
+        Subscription::begin(Self { origin: None, ..self.clone() }, service.to_owned(), watch)
+    }
+
+    pub(super) fn outbound(&self) -> &Arc<Outbound> {
+        &self.outbound
+    }
+
+    pub(super) fn is_fail_fast(&self) -> bool {
+        self.patience == Patience::FailFast
+    }
+
+    /// A request that is about to be made to a session of this peer's, and the session.
+    pub(super) async fn ready(
+        &self,
+        method: MethodName,
+        params: Encoded,
+        now: Instant,
+    ) -> Result<(Ask, Session), RequestError> {
+        let name = match &self.target {
+            Target::Named(name) => name.clone()?,
+            Target::Over(session) => session.peer().clone(),
+        };
+        let ask = self.prepare(method, params, None, self.outbound.limits.message_bytes, now)?;
+        let mut asking = self.asking(ask, None);
+        let session = asking.session(&name).await?;
+        let role = session.facts().role;
+        if !role.answers() {
+            return Err(RequestError::Role { role, forbids: "answers no requests" });
+        }
+        asking.ask.ready(1, Instant::now());
+        Ok((asking.ask, session))
+    }
+
+    /// Whether it is this node itself that is asked.
+    pub(super) fn is_ourselves(&self) -> bool {
+        matches!(&self.target, Target::Named(Ok(name)) if *name == self.outbound.name)
+    }
+
+    pub(super) async fn ask(
         &self,
         method: MethodName,
         params: Encoded,
@@ -210,11 +256,15 @@ impl Peer {
             None => None,
         };
         ask.request.attempt = u32::from(refused.is_some());
-        let (outbound, target) = (self.outbound.clone(), self.target.clone());
-        let (patience, retries) = (self.patience, self.retries);
-        let asking = Asking { outbound, ask, target, patience, retries, refused, doubt: None };
+        let asking = self.asking(ask, refused);
         let answer = Box::pin(self.thread().run(asking.run())).await;
         answer.unwrap_or(Err(RequestError::Stopped))
+    }
+
+    fn asking(&self, ask: Ask, refused: Option<(Session, RequestError)>) -> Asking {
+        let (outbound, target) = (self.outbound.clone(), self.target.clone());
+        let (patience, retries) = (self.patience, self.retries);
+        Asking { outbound, ask, target, patience, retries, refused, doubt: None }
     }
 
     /// Whether another attempt may end better than the first.
@@ -289,7 +339,7 @@ impl Peer {
 
     /// Where a request is made that cannot begin here and now: on the thread of its session, so
     /// that it crosses between threads but once; on another, where there is no session yet.
-    fn thread(&self) -> NetworkThread {
+    pub(super) fn thread(&self) -> NetworkThread {
         let network = &self.outbound.network;
         if let Some(only) = network.only() {
             return only.clone();
@@ -299,7 +349,7 @@ impl Peer {
     }
 
     /// The peer's name, for an error.
-    fn told(&self) -> NodeName {
+    pub(super) fn told(&self) -> NodeName {
         match &self.target {
             Target::Named(Ok(name)) => name.clone(),
             Target::Over(session) => session.peer().clone(),
@@ -309,6 +359,6 @@ impl Peer {
 }
 
 /// A key for a write: 128 random bits.
-fn new_key() -> IdempotencyKey {
+pub(super) fn new_key() -> IdempotencyKey {
     IdempotencyKey(rand::random())
 }

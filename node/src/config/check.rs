@@ -10,10 +10,12 @@ use bothways_protocol::{NodeName, Role, RoleError};
 
 use super::address::PeerAddress;
 use super::gather::suggestion;
+use super::keys::key;
 use super::limits::Limits;
 use super::log::{LogFormat, LogPlan};
 use super::plan::{BUILT_IN_SERVICES, Draft, Plan, Services};
-use super::settings::{Origin, Problem, Said, Settings, SettingsError, key};
+use super::services::{MessagesPlan, OrdersPlan};
+use super::settings::{Origin, Problem, Said, Settings, SettingsError};
 use super::value::Value;
 
 impl Settings {
@@ -86,11 +88,14 @@ impl Check<'_> {
         let role = self.role();
         let (listen, peers) = (self.listen(role), self.peers());
         let (services, limits) = (self.services(), self.limits());
+        let messages = MessagesPlan::of(self.settings);
+        let orders = OrdersPlan::of(self.settings, &mut self.problems);
         self.check_role(role, &listen);
         let (identity, trust) = self.identity()?;
         self.check_name(&identity);
 
         let mut draft = Plan::draft(identity, trust).role(role).services(services).limits(limits);
+        draft = draft.messages(messages).orders(orders);
         for address in listen {
             draft = draft.listen(address);
         }
@@ -281,7 +286,8 @@ mod tests {
         let folder = folder();
         let text = format!(
             "name = 'hub'\ndata = 'd'\nservices = ['people']\n{IDENTITY}\
-             [peers.store]\naddress = 'store:1'\n[limits]\ndrain_ms = 5"
+             [messages]\nkeep_for_ms = 60_000\n[orders]\nstaff = ['desk']\n\
+             [orders.prices]\nflat-white = 4_50\n[peers.store]\naddress = 'store:1'\n[limits]\ndrain_ms = 5"
         );
         let plan = gathered(folder.path(), &text).check().unwrap();
         assert_eq!((plan.name().as_str(), plan.role()), ("hub", Role::Peer));
@@ -290,6 +296,12 @@ mod tests {
         assert_eq!(plan.control(), Some(folder.path().join("d/control.sock").as_path()));
         assert_eq!(plan.peers()["store"].to_string(), "store:1");
         assert_eq!(plan.limits().drain.as_millis(), 5);
+        assert_eq!(
+            (plan.messages().keep_for.as_secs(), plan.orders().currency.as_str()),
+            (60, "EUR")
+        );
+        assert_eq!(plan.orders().prices, [("flat-white".to_owned(), 450)].into());
+        assert_eq!(plan.orders().staff, ["desk".parse().unwrap()].into());
         assert!(plan.services().enables("people") && !plan.services().enables("orders"));
     }
 
@@ -329,6 +341,9 @@ mod tests {
             ("listen=['here']\n", "node.toml:1: cannot listen on \"here\""),
             ("services=['peopel']\n", "there is no service \"peopel\": did you mean `people`?"),
             ("services=['x']\n", "there is no service \"x\": there is people"),
+            ("orders.currency='eur'\n", "node.toml:1: `orders.currency` is \"eur\": it should be"),
+            ("orders.staff=['a', 'B']\n", "node.toml:1: `orders.staff`: \"B\" is no node name"),
+            ("orders.prices={'Flat White'=1}\n", "\"Flat White\" is no item: write 1 to 64"),
             ("limits.keep_alive_ms=40_000\n", "limits.keep_alive_ms (40000) must be below"),
         ];
         for (text, expected) in table {

@@ -128,7 +128,10 @@ fn is_table(name: &str) -> bool {
 
 /// All that could have been meant: the keys and the tables.
 fn known() -> impl Iterator<Item = &'static str> {
-    Key::all().iter().map(|key| key.path).chain(["peers", "identity", "log", "limits"])
+    Key::all()
+        .iter()
+        .map(|key| key.path)
+        .chain(["peers", "identity", "log", "messages", "orders", "limits"])
 }
 
 #[cfg(test)]

@@ -161,6 +161,8 @@ limits! {
         retry_above_handshakes = 64, 0..=65_536;
         /// Initials a second above which dialers must prove their address (QUIC Retry).
         retry_above_initials_per_s = 200, 0..=1_000_000;
+        /// Values of the changes that subscribers can still follow, in bytes.
+        changes_kept_bytes = 1_073_741_824, 65_536..=1_099_511_627_776;
     }
     times {
         /// The time that a peer has to finish sending a message.
@@ -183,6 +185,8 @@ limits! {
         redial_max = 30_000, 10..=3_600_000;
         /// The time that requests in flight have to finish when the node stops.
         drain = 10_000, 0..=600_000;
+        /// The time for which subscribers can still follow a change, while the node runs.
+        changes_kept = 604_800_000, 1_000..=3_155_760_000_000;
     }
 }
 

@@ -10,9 +10,10 @@ use thiserror::Error;
 
 use super::address::PeerAddress;
 use super::limits::{LimitError, Limits};
+use super::services::{MessagesPlan, OrdersPlan};
 
 /// The services that the program brings along.
-pub const BUILT_IN_SERVICES: &[&str] = &["people", "bench"];
+pub const BUILT_IN_SERVICES: &[&str] = &["people", "messages", "orders", "bench"];
 
 /// Those of them that a node enables only where they are named: who may call them can make the
 /// node work.
@@ -52,6 +53,8 @@ pub struct Draft {
     data: Option<PathBuf>,
     control: Option<PathBuf>,
     services: Services,
+    messages: MessagesPlan,
+    orders: OrdersPlan,
     limits: Limits,
 }
 
@@ -138,6 +141,8 @@ impl Plan {
             data: None,
             control: None,
             services: Services::default(),
+            messages: MessagesPlan::default(),
+            orders: OrdersPlan::default(),
             limits: Limits::default(),
         }
     }
@@ -202,6 +207,18 @@ impl Plan {
         &self.0.services
     }
 
+    /// What the service `messages` keeps, and how long.
+    #[must_use]
+    pub fn messages(&self) -> &MessagesPlan {
+        &self.0.messages
+    }
+
+    /// What the service `orders` sells, and who its staff are.
+    #[must_use]
+    pub fn orders(&self) -> &OrdersPlan {
+        &self.0.orders
+    }
+
     /// The bounds.
     #[must_use]
     pub fn limits(&self) -> &Limits {
@@ -240,6 +257,16 @@ impl Draft {
     /// Chooses the services that are enabled.
     pub fn services(self, services: Services) -> Self {
         Self { services, ..self }
+    }
+
+    /// Says what the service `messages` keeps, and how long.
+    pub fn messages(self, messages: MessagesPlan) -> Self {
+        Self { messages, ..self }
+    }
+
+    /// Says what the service `orders` sells, and who its staff are.
+    pub fn orders(self, orders: OrdersPlan) -> Self {
+        Self { orders, ..self }
     }
 
     /// Sets the bounds.

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 use thiserror::Error;
 
-use super::limits::Limits;
+use super::keys::KEYS;
 use super::value::Value;
 
 /// One key that can be set: by a file, by the environment, mostly by a flag.
@@ -24,7 +24,7 @@ pub struct Key {
     /// The value where nothing is said, if there is one.
     pub default: Option<Value>,
     /// A value as it stands in a file.
-    sample: String,
+    pub(super) sample: String,
 }
 
 /// What a value looks like.
@@ -40,121 +40,9 @@ pub enum Shape {
     List,
     /// A whole number in this range.
     Number(RangeInclusive<u64>),
+    /// A whole number in this range for each of some names.
+    Numbers(RangeInclusive<u64>),
 }
-
-/// The paths of the keys that the program itself reads.
-#[expect(missing_docs, reason = "each is described where the keys are declared")]
-pub mod key {
-    pub const NAME: &str = "name";
-    pub const ROLE: &str = "role";
-    pub const LISTEN: &str = "listen";
-    pub const DATA: &str = "data";
-    pub const CONTROL: &str = "control";
-    pub const SERVICES: &str = "services";
-    pub const CERTIFICATE: &str = "identity.certificate";
-    pub const KEY: &str = "identity.key";
-    pub const AUTHORITY: &str = "identity.authority";
-    pub const LOG_FORMAT: &str = "log.format";
-    pub const LOG_LEVEL: &str = "log.level";
-    pub const LOG_FILE: &str = "log.file";
-}
-
-static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
-    let listen = Value::List(vec!["127.0.0.1:4433".to_owned()]);
-    let word = |word: &str| Some(Value::Text(word.to_owned()));
-    let roles = Shape::Choice(&["peer", "server", "client"]);
-    let formats = Shape::Choice(&["auto", "text", "json"]);
-    let key = |path, shape, default, sample: &str, about| Key {
-        path,
-        shape,
-        about,
-        default,
-        sample: sample.to_owned(),
-    };
-    use Shape::{List, Path, Text};
-    let mut keys = vec![
-        key(
-            key::NAME,
-            Text,
-            None,
-            r#""hub""#,
-            "The node's name; its certificate must say the same",
-        ),
-        key(
-            key::ROLE,
-            roles,
-            word("peer"),
-            r#""peer""#,
-            "What the node does: peer, server or client",
-        ),
-        key(
-            key::LISTEN,
-            List,
-            Some(listen),
-            r#"["127.0.0.1:4433"]"#,
-            "Where it listens; [] for nowhere",
-        ),
-        key(
-            key::DATA,
-            Path,
-            None,
-            r#""data""#,
-            "The folder of its data; without one they are lost when it stops",
-        ),
-        key(
-            key::CONTROL,
-            Path,
-            None,
-            r#""control.sock""#,
-            "Its control socket; usually in the data folder",
-        ),
-        key(
-            key::SERVICES,
-            List,
-            None,
-            r#"["people"]"#,
-            "The services it enables; all but bench, which makes load, where nothing is said",
-        ),
-        key(key::CERTIFICATE, Path, None, r#""certs/hub.pem""#, "The node's certificate"),
-        key(key::KEY, Path, None, r#""certs/hub.key""#, "The certificate's private key"),
-        key(
-            key::AUTHORITY,
-            Path,
-            None,
-            r#""certs/authority.pem""#,
-            "The certificate of the network's authority",
-        ),
-        key(
-            key::LOG_FORMAT,
-            formats,
-            word("auto"),
-            r#""auto""#,
-            "text, json, or auto: text on a terminal",
-        ),
-        key(
-            key::LOG_LEVEL,
-            Text,
-            word("info"),
-            r#""info""#,
-            "error, warn, info, debug or trace, or a filter by target",
-        ),
-        key(
-            key::LOG_FILE,
-            Path,
-            None,
-            r#""bothways.log""#,
-            "Where the log goes instead of standard error",
-        ),
-    ];
-    keys.extend(Limits::KEYS.iter().map(|limit| Key {
-        path: limit.path,
-        shape: Shape::Number(limit.range.clone()),
-        about: limit.about,
-        default: Some(Value::Number(limit.default)),
-        sample: limit.default.to_string(),
-    }));
-    keys
-});
 
 impl Key {
     /// All keys, in the order in which people are told of them.
@@ -289,6 +177,20 @@ impl Settings {
     pub(super) fn path(&self, path: &str) -> Option<Said<PathBuf>> {
         self.pick(path, |value| match value {
             Value::Path(path) => Some(path),
+            _ => None,
+        })
+    }
+
+    pub(super) fn number(&self, path: &str) -> Option<Said<u64>> {
+        self.pick(path, |value| match value {
+            Value::Number(number) => Some(number),
+            _ => None,
+        })
+    }
+
+    pub(super) fn numbers(&self, path: &str) -> Option<Said<BTreeMap<String, u64>>> {
+        self.pick(path, |value| match value {
+            Value::Numbers(numbers) => Some(numbers),
             _ => None,
         })
     }

@@ -1,10 +1,13 @@
 //! A setting's value, and how it is read from text and from TOML.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use toml::de::DeValue;
+use toml::Spanned;
+use toml::de::{DeInteger, DeValue};
 
 use super::settings::{Key, Shape};
 
@@ -20,6 +23,8 @@ pub enum Value {
     Number(u64),
     /// A path.
     Path(PathBuf),
+    /// A whole number for each of some names.
+    Numbers(BTreeMap<String, u64>),
 }
 
 impl fmt::Display for Value {
@@ -30,13 +35,18 @@ impl fmt::Display for Value {
             Self::List(items) => f.write_str(&items.join(", ")),
             Self::Number(number) => number.fmt(f),
             Self::Path(path) => path.display().fmt(f),
+            Self::Numbers(numbers) if numbers.is_empty() => f.write_str("none"),
+            Self::Numbers(numbers) => {
+                let each = numbers.iter().map(|(name, number)| format!("{name}={number}"));
+                f.write_str(&each.collect::<Vec<_>>().join(", "))
+            }
         }
     }
 }
 
 impl Value {
     /// Reads a value from the text of a flag or of an environment variable: lists are separated
-    /// by commas, and no text at all is the empty list.
+    /// by commas, and no text at all is the empty list; numbers for names are `name=number`.
     pub(super) fn from_text(key: &Key, text: &str) -> Result<Self, String> {
         match &key.shape {
             Shape::List => {
@@ -47,6 +57,15 @@ impl Value {
                 Ok(number) => Self::number(key, number),
                 Err(_) => Err(wrong(key, &format!("{text:?}"))),
             },
+            Shape::Numbers(_) => {
+                let pair = |pair: &str| {
+                    let (name, number) = pair.split_once('=')?;
+                    Some((name.trim().to_owned(), number.trim().replace('_', "").parse().ok()?))
+                };
+                let pairs = text.split(',').map(str::trim).filter(|pair| !pair.is_empty());
+                let pairs: Option<Vec<_>> = pairs.map(pair).collect();
+                Self::numbers(key, pairs.ok_or_else(|| wrong(key, &format!("{text:?}")))?)
+            }
             Shape::Text | Shape::Choice(_) | Shape::Path => Self::text(key, text, Path::new("")),
         }
     }
@@ -62,12 +81,19 @@ impl Value {
                 let items = items.iter().map(|item| text(item.get_ref()));
                 Ok(Self::List(items.collect::<Result<_, _>>()?))
             }
-            (Shape::Number(_), DeValue::Integer(number)) => {
-                let number = u64::from_str_radix(number.as_str(), number.radix());
-                Self::number(
-                    key,
-                    number.map_err(|_| wrong(key, "a negative number, or too large"))?,
-                )
+            (Shape::Number(_), DeValue::Integer(number)) => Self::number(key, whole(key, number)?),
+            (Shape::Numbers(_), DeValue::Table(entries)) => {
+                let pair = |(name, value): (&Spanned<Cow<'_, str>>, &Spanned<DeValue<'_>>)| {
+                    let number = match value.get_ref() {
+                        DeValue::Integer(number) => whole(key, number)?,
+                        other => {
+                            let is = format!("a table that holds {}", kind_of(other));
+                            return Err(wrong(key, &is));
+                        }
+                    };
+                    Ok((name.get_ref().as_ref().to_owned(), number))
+                };
+                Self::numbers(key, entries.iter().map(pair).collect::<Result<_, _>>()?)
             }
             (Shape::Text | Shape::Choice(_) | Shape::Path, DeValue::String(text)) => {
                 Self::text(key, text, folder)
@@ -88,6 +114,27 @@ impl Value {
         }
     }
 
+    fn numbers(key: &Key, pairs: Vec<(String, u64)>) -> Result<Self, String> {
+        let mut numbers = BTreeMap::new();
+        for (name, number) in pairs {
+            match &key.shape {
+                Shape::Numbers(range) if !range.contains(&number) => {
+                    return Err(format!(
+                        "`{}` has {name} = {number}: it must lie between {} and {}",
+                        key.path,
+                        range.start(),
+                        range.end()
+                    ));
+                }
+                _ if numbers.contains_key(&name) => {
+                    return Err(format!("`{}` has {name} twice", key.path));
+                }
+                _ => _ = numbers.insert(name, number),
+            }
+        }
+        Ok(Self::Numbers(numbers))
+    }
+
     fn text(key: &Key, text: &str, folder: &Path) -> Result<Self, String> {
         match &key.shape {
             _ if text.trim().is_empty() => Err(wrong(key, "empty")),
@@ -98,6 +145,11 @@ impl Value {
     }
 }
 
+fn whole(key: &Key, number: &DeInteger<'_>) -> Result<u64, String> {
+    let number = u64::from_str_radix(number.as_str(), number.radix());
+    number.map_err(|_| wrong(key, "a negative number, or too large"))
+}
+
 /// Says what a key is and what it should be.
 fn wrong(key: &Key, is: &str) -> String {
     let should = match &key.shape {
@@ -106,6 +158,9 @@ fn wrong(key: &Key, is: &str) -> String {
         Shape::List => "a list of texts".to_owned(),
         Shape::Number(range) => {
             format!("a whole number between {} and {}", range.start(), range.end())
+        }
+        Shape::Numbers(range) => {
+            format!("whole numbers between {} and {} under names", range.start(), range.end())
         }
         Shape::Choice(words) => words.join(" or "),
     };

@@ -1,5 +1,6 @@
 //! The directory: people with a name and, perhaps, a title.
 
+mod feed;
 mod messages;
 mod stored;
 
@@ -7,14 +8,15 @@ use std::sync::Arc;
 
 use bothways_protocol::{Code, Failure};
 
-use crate::service::Context;
+use super::stored::record_of;
+use crate::service::{Context, Feed};
 use crate::store::{Change, Expect, Once, Prefix, Record, Revision, Store, StoreError};
 
 pub use messages::{
     CreatePerson, DeletePerson, DeletedPerson, GetPerson, ListPeople, PAGE_DEFAULT, PAGE_MAX,
     PeoplePage, Person, PersonId, PersonIdError, PersonName, Title, TitleChange, UpdatePerson,
 };
-use stored::{StoredPerson, folder};
+use stored::StoredPerson;
 
 /// How often an update that expects no revision is tried again, when others are faster.
 const UPDATE_TRIES: usize = 16;
@@ -41,6 +43,7 @@ impl People {
             name: params.name,
             title: params.title,
             created_by: context.once().map(|once| once.caller.clone()),
+            updates: 0,
         };
         let (id, once) = (PersonId::draw(), context.once().cloned());
         let written = self.store.put(id.key(), Expect::Absent, person.to_bytes()?, once).await?;
@@ -111,18 +114,22 @@ impl People {
     ///
     /// # Errors
     /// `invalid_argument` (field `limit`) where the limit is not 1 to [`PAGE_MAX`].
-    pub async fn list(&self, _context: Context, params: ListPeople) -> Result<PeoplePage, Failure> {
+    pub async fn list(&self, context: Context, params: ListPeople) -> Result<PeoplePage, Failure> {
         let limit = params.limit.unwrap_or(PAGE_DEFAULT);
         if !(1..=PAGE_MAX).contains(&limit) {
             let message = format!("a page has 1 to {PAGE_MAX} people, not {limit}");
             return Err(Failure::new(Code::InvalidArgument, message).field("limit"));
         }
         let after = params.after.map(PersonId::key);
-        let page = self.store.list(&Prefix::below(&folder()), after.as_ref(), limit.into()).await?;
+        let page = self
+            .store
+            .list(&Prefix::below(&PersonId::folder()), after.as_ref(), limit.into())
+            .await?;
         Ok(PeoplePage {
             people: page.records.iter().map(Person::of_record).collect::<Result<_, _>>()?,
             next: page.next.as_ref().map(PersonId::of_key).transpose()?,
             revision: page.revision.0,
+            cursor: self.cursor(context.peer(), page.revision),
         })
     }
 
@@ -165,13 +172,13 @@ impl People {
 impl Person {
     fn of_record(record: &Record) -> Result<Self, StoreError> {
         let id = PersonId::of_key(&record.key)?;
-        let StoredPerson { name, title, created_by } = StoredPerson::of_record(record)?;
+        let StoredPerson { name, title, created_by, .. } = StoredPerson::of_record(record)?;
         Ok(Self { id, name, title, revision: record.revision.0, created_by })
     }
 
     /// The person as a write left it, then: what a repeated write answers, too.
     fn of_change(change: Change) -> Result<Self, StoreError> {
-        Self::of_record(&stored::record_of(change)?)
+        Self::of_record(&record_of(change)?)
     }
 }
 

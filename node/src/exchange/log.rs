@@ -229,7 +229,8 @@ mod tests {
 
     use bothways_protocol::{Code, IdempotencyKey, SpanId, TraceId};
 
-    use super::super::record::{Direction, Outcome, emit};
+    use super::super::emit;
+    use super::super::record::{Direction, Outcome};
     use super::*;
 
     fn record() -> Record {
@@ -288,9 +289,9 @@ mod tests {
     fn a_record_is_one_json_line_and_reads_back_the_same() {
         let child = Record { parent_id: Some(SpanId([1; 8])), key: None, ..record() };
         let text = logged(|| {
-            emit(&record());
+            emit(record());
             tracing::info!(target: "session", "request");
-            emit(&child);
+            emit(child.clone());
         });
         assert_eq!(text.iter().filter(|byte| **byte == b'\n').count(), 3);
         let first: Value = serde_json::from_slice(text.split(|b| *b == b'\n').next().unwrap())
@@ -306,7 +307,7 @@ mod tests {
 
     #[test]
     fn broken_lines_are_named_and_what_stands_around_them_is_read() {
-        let good = logged(|| emit(&record()));
+        let good = logged(|| emit(record()));
         let mut text = good.clone();
         text.extend_from_slice(b"\xff\xfe\x00 garbage\n");
         text.extend_from_slice(b"WARN a line for people\n\r\n");
@@ -334,7 +335,7 @@ mod tests {
 
     #[test]
     fn every_field_is_checked() {
-        let good = String::from_utf8(logged(|| emit(&record()))).unwrap();
+        let good = String::from_utf8(logged(|| emit(record()))).unwrap();
         let table = [
             ("\"hub\"", "\"a\\u001b[2J\"", "node"),
             ("\"in\"", "\"up\"", "dir"),
@@ -358,7 +359,7 @@ mod tests {
 
     #[test]
     fn a_line_of_a_hundred_megabytes_costs_no_memory_and_hides_nothing() {
-        let good = logged(|| emit(&record()));
+        let good = logged(|| emit(record()));
         let huge = io::repeat(b'x').take(100_000_000);
         let text = good.as_slice().chain(huge).chain(&b"\n"[..]).chain(good.as_slice());
         let mut reader = BufReader::with_capacity(1 << 20, text);

@@ -6,11 +6,15 @@
 //! reads and writes lines.
 
 pub mod draw;
+mod emit;
 mod log;
 mod merge;
 mod record;
 
+pub use emit::emit;
+#[cfg(test)]
+pub(crate) use emit::emit_event;
+pub(crate) use emit::{ShortWay, TakeRecords, is_wanted};
 pub use log::{BrokenLine, Fault, LINE_MAX_BYTES, Log};
 pub use merge::{Clock, Ends, Event, Exchange, Exchanges, Filter, Gap, Step, Times, Tree, merge};
-pub(crate) use record::is_wanted;
-pub use record::{Direction, DirectionError, MESSAGE, MethodText, Outcome, Record, TARGET, emit};
+pub use record::{Direction, DirectionError, MESSAGE, MethodText, Outcome, Record, TARGET};

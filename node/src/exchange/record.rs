@@ -1,4 +1,4 @@
-//! The record of a request at one of its ends, and the log line that it leaves.
+//! The record of a request at one of its ends.
 
 use std::fmt;
 use std::str::FromStr;
@@ -73,35 +73,6 @@ impl Record {
     }
 }
 
-/// Whether anybody takes records: where nobody does, none need be made.
-pub(crate) fn is_wanted() -> bool {
-    tracing::enabled!(target: TARGET, tracing::Level::INFO)
-}
-
-/// Writes the one line that a request leaves at this end: an event of target [`TARGET`] at level
-/// `info`. Where that level is off, no field is looked at.
-pub fn emit(record: &Record) {
-    tracing::info!(
-        target: TARGET,
-        node = %record.node,
-        dir = %record.dir,
-        peer = %record.peer,
-        method = %record.method,
-        code = %record.code,
-        started_us = record.started_us,
-        duration_us = record.duration_us,
-        deadline_ms = record.deadline_ms,
-        sent_bytes = record.sent_bytes,
-        received_bytes = record.received_bytes,
-        trace_id = %record.trace_id,
-        span_id = %record.span_id,
-        parent_id = record.parent_id.map(tracing::field::display),
-        key = record.key.map(tracing::field::display),
-        attempt = record.attempt,
-        "{MESSAGE}"
-    );
-}
-
 /// Which end of a request a node was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Direction {
@@ -111,12 +82,20 @@ pub enum Direction {
     In,
 }
 
-impl fmt::Display for Direction {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
+impl Direction {
+    /// The word for it: `out` or `in`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
             Self::Out => "out",
             Self::In => "in",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Direction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
     }
 }
 
@@ -208,7 +187,7 @@ impl MethodText {
         }
     }
 
-    /// The text as a log line has it: written by [`emit`], or forged.
+    /// The text as a log line has it: written by [`emit`](super::emit()), or forged.
     pub(crate) fn from_log(text: &str) -> Self {
         if text == "?" {
             return Self::UNREAD;

@@ -35,6 +35,15 @@ where
     }
 }
 
+/// The inside of a string of JSON in which every character is visible.
+pub(super) fn escape(text: &str) -> String {
+    let quoted = serde_json::Value::from(text).to_string();
+    let mut inside = String::new();
+    // A `String` takes whatever is written to it.
+    let _ = write_visible(&mut inside, &quoted[1..quoted.len() - 1]);
+    inside
+}
+
 /// Escapes what JSON lets through and some readers take for a line's end or obey: outside ASCII
 /// such characters stand only within strings, where `\uXXXX` means the same (RFC 8259 §7).
 fn write_visible(line: &mut impl Write, json: &str) -> fmt::Result {

@@ -1,32 +1,45 @@
 //! The thread that writes the log: bounded, lossy rather than slow, and honest about what it lost.
 
 use std::io::{self, BufWriter, Write};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, mpsc};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
 
 use super::Look;
+use super::queue::{Entry, Queue};
+use super::record::Records;
 
-/// How many lines wait for the writer at the most.
-const QUEUED_LINES: usize = 8_192;
 /// How often a writer that never rests says what was lost.
 const TELL_EVERY: Duration = Duration::from_secs(1);
+/// How long the end waits for an output that takes nothing.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// Starts the writing thread: what it returns first never blocks; dropping the second writes what
-/// is queued.
-pub(super) fn start(output: impl Write + Send + 'static, look: Look) -> (NonBlocking, WorkerGuard) {
-    let dropped = Arc::new(OnceLock::new());
-    let sink = Sink::new(output, look, dropped.clone());
-    let (writer, guard) = NonBlockingBuilder::default()
-        .buffered_lines_limit(QUEUED_LINES)
-        .lossy(true)
-        .thread_name("bothways-log")
-        .finish(sink);
-    // The thread counts as zero what it cannot ask for yet.
-    let _ = dropped.set(writer.error_counter());
-    (writer, guard)
+/// The writing thread, for as long as this is held: dropping it writes what is queued.
+pub(super) struct Writing {
+    pub(super) queue: Arc<Queue>,
+    /// Disconnected when the thread is done; never anything else.
+    done: mpsc::Receiver<()>,
+}
+
+/// Starts the writing thread.
+pub(super) fn start(output: impl Write + Send + 'static, look: Look) -> io::Result<Writing> {
+    let queue = Arc::<Queue>::default();
+    let (entries, mut sink) = (queue.clone(), Sink::new(output, look));
+    let (doing, done) = mpsc::channel();
+    thread::Builder::new().name("bothways-log".to_owned()).spawn(move || {
+        sink.write_all_of(&entries);
+        drop(doing);
+    })?;
+    Ok(Writing { queue, done })
+}
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        self.queue.end();
+        let _ = self.done.recv_timeout(LAST_WORDS);
+    }
 }
 
 /// Writes lines, and between them how many were lost: dropped from a full queue, or refused by
@@ -34,31 +47,76 @@ pub(super) fn start(output: impl Write + Send + 'static, look: Look) -> (NonBloc
 struct Sink<W: Write> {
     output: BufWriter<W>,
     look: Look,
-    /// Set right after the start, by whom the queue is known.
-    dropped: Arc<OnceLock<ErrorCounter>>,
-    /// Lines that the output refused.
-    refused: usize,
-    told: usize,
+    records: Records,
+    /// A record's line, while it is made.
+    line: Vec<u8>,
+    /// Lines that were lost, and not yet told of.
+    lost: usize,
     told_at: Instant,
 }
 
 impl<W: Write> Sink<W> {
-    fn new(output: W, look: Look, dropped: Arc<OnceLock<ErrorCounter>>) -> Self {
+    fn new(output: W, look: Look) -> Self {
         let output = BufWriter::with_capacity(64 * 1024, output);
-        Self { output, look, dropped, refused: 0, told: 0, told_at: Instant::now() }
+        let (records, line) = (Records::new(look), Vec::new());
+        Self { output, look, records, line, lost: 0, told_at: Instant::now() }
     }
 
-    fn lost(&self) -> usize {
-        self.refused + self.dropped.get().map_or(0, ErrorCounter::dropped_lines)
+    /// Writes all that comes, until the queue ends.
+    fn write_all_of(&mut self, queue: &Queue) {
+        let mut batch = Vec::new();
+        loop {
+            let taken = queue.take(&mut batch);
+            if batch.is_empty() {
+                self.rest();
+                if taken.ended {
+                    return;
+                }
+                queue.wait_for_any();
+            } else {
+                batch.drain(..).for_each(|entry| self.write(&entry));
+                self.lost += taken.dropped;
+                self.flush();
+                queue.let_gather();
+            }
+        }
+    }
+
+    fn write(&mut self, entry: &Entry) {
+        let line = match entry {
+            Entry::Line(line) => line,
+            Entry::Record(record) => {
+                self.line.clear();
+                self.records.write(record, &mut self.line);
+                self.line.as_slice()
+            }
+        };
+        if self.output.write_all(line).is_err() {
+            self.lost += 1;
+        }
+    }
+
+    /// Hands on what is written, and what was lost where it is time to say it.
+    fn flush(&mut self) {
+        if self.told_at.elapsed() >= TELL_EVERY {
+            self.tell_losses();
+        }
+        // What the output refuses stays in the buffer, and goes with the next line that it takes.
+        let _ = self.output.flush();
+    }
+
+    /// Called whenever the queue is empty, and at the end.
+    fn rest(&mut self) {
+        self.tell_losses();
+        let _ = self.output.flush();
     }
 
     /// Says how many more lines were lost; where that fails, the next time.
     fn tell_losses(&mut self) {
-        let lost = self.lost();
-        if lost > self.told {
-            let line = loss_line(self.look, lost - self.told);
+        if self.lost > 0 {
+            let line = loss_line(self.look, self.lost);
             if self.output.write_all(line.as_bytes()).is_ok() {
-                self.told = lost;
+                self.lost = 0;
             }
         }
         self.told_at = Instant::now();
@@ -79,32 +137,15 @@ fn loss_line(look: Look, lines: usize) -> String {
     }
 }
 
-impl<W: Write> Write for Sink<W> {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        if self.told_at.elapsed() >= TELL_EVERY {
-            self.tell_losses();
-        }
-        if self.output.write_all(line).is_err() {
-            self.refused += 1;
-        }
-        Ok(line.len())
-    }
-
-    /// Called whenever the queue is empty, and at the end.
-    fn flush(&mut self) -> io::Result<()> {
-        self.tell_losses();
-        // What the output refuses stays in the buffer, and goes with the next line that it takes.
-        let _ = self.output.flush();
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
-    use std::sync::mpsc;
 
+    use super::super::queue::QUEUED;
     use super::*;
+
+    /// More than the queue, the batch that is being written, and the buffer hold together.
+    const MANY: usize = 2 * QUEUED + 4_096;
 
     /// An output that waits at its first line until it is told to go on.
     struct Gate {
@@ -128,31 +169,20 @@ mod tests {
         let (open, go) = mpsc::channel();
         let text = Arc::new(Mutex::new(Vec::new()));
         let gate = Gate { go: Mutex::new(go), text: text.clone() };
-        let (mut writer, guard) = start(gate, Look::Json);
-        // More than the queue and the buffer hold together; none of these writes waits.
+        let writing = start(gate, Look::Json).unwrap();
         let line = format!("{}\n", "x".repeat(1_023));
-        for _ in 0..QUEUED_LINES + 4_096 {
-            writer.write_all(line.as_bytes()).unwrap();
+        // None of these waits, though the output takes nothing.
+        for _ in 0..MANY {
+            (&*writing.queue).write_all(line.as_bytes()).unwrap();
         }
-        let dropped = writer.error_counter().dropped_lines();
-        assert!(dropped > 0);
         drop(open);
-        let text = || String::from_utf8(text.lock().unwrap().clone()).unwrap();
-        while !text().contains("log lines dropped") {
-            std::thread::yield_now();
-        }
-        drop(guard);
+        drop(writing);
 
-        let text = text();
-        let told: usize = text
-            .lines()
-            .filter(|line| line.contains("log lines dropped"))
-            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
-            .map(|line| usize::try_from(line["lines"].as_u64().unwrap()).unwrap())
-            .sum();
-        assert_eq!(told, dropped);
-        let written = text.lines().filter(|line| line.starts_with('x')).count();
-        assert_eq!(written + dropped, QUEUED_LINES + 4_096);
+        let text = String::from_utf8(text.lock().unwrap().clone()).unwrap();
+        let (lost, written): (Vec<_>, Vec<_>) =
+            text.lines().partition(|line| line.contains("log lines dropped"));
+        assert!(!lost.is_empty());
+        assert_eq!(told(&lost) + written.len(), MANY);
     }
 
     /// A disk that is full for a while.
@@ -178,19 +208,50 @@ mod tests {
     fn a_full_disk_costs_lines_and_they_are_told_when_there_is_room_again() {
         let (full, text) = (Arc::new(Mutex::new(true)), Arc::new(Mutex::new(Vec::new())));
         let disk = Disk { full: full.clone(), text: text.clone() };
-        let mut sink = Sink::new(disk, Look::Plain, Arc::default());
+        let mut sink = Sink::new(disk, Look::Plain);
         let line = format!("{}\n", "x".repeat(1_023));
         for _ in 0..100 {
-            sink.write_all(line.as_bytes()).unwrap();
+            sink.write(&Entry::Line(line.as_bytes().into()));
         }
-        sink.flush().unwrap();
-        assert_eq!(sink.refused, 36, "the buffer holds 64 KiB");
+        sink.rest();
+        assert_eq!(sink.lost, 36, "the buffer holds 64 KiB");
         *full.lock().unwrap() = false;
-        sink.flush().unwrap();
-        sink.flush().unwrap();
+        sink.rest();
+        sink.rest();
 
         let text = String::from_utf8(text.lock().unwrap().clone()).unwrap();
         assert_eq!(text.matches("log lines dropped  lines=36\n").count(), 1, "{text}");
         assert_eq!(text.lines().count(), 65);
+    }
+
+    #[test]
+    fn records_that_a_slow_output_cannot_take_are_counted_too() {
+        let (open, go) = mpsc::channel();
+        let text = Arc::new(Mutex::new(Vec::new()));
+        let writing = start(Gate { go: Mutex::new(go), text: text.clone() }, Look::Json).unwrap();
+        let line = "{\"node\":\"hub\",\"dir\":\"in\",\"peer\":\"desk\",\"method\":\"a.b\",\
+            \"code\":\"ok\",\"started_us\":1,\"duration_us\":1,\"deadline_ms\":1,\"sent_bytes\":1,\
+            \"received_bytes\":1,\"trace_id\":\"0af7651916cd43dd8448eb211c80319c\",\
+            \"span_id\":\"b7ad6b7169203331\",\"attempt\":1,\
+            \"target\":\"exchange\",\"message\":\"request\"}\n";
+        let record = crate::exchange::Log::read(line.as_bytes()).unwrap().records.remove(0);
+        for _ in 0..MANY {
+            writing.queue.push(Entry::Record(record.clone()));
+        }
+        drop(open);
+        drop(writing);
+
+        let text = String::from_utf8(text.lock().unwrap().clone()).unwrap();
+        let (lost, written): (Vec<_>, Vec<_>) =
+            text.lines().partition(|line| line.contains("log lines dropped"));
+        assert_eq!(told(&lost) + written.len(), MANY);
+        assert!(!lost.is_empty());
+    }
+
+    /// How many lines these lines say were lost.
+    fn told(lines: &[&str]) -> usize {
+        let lost = |line: &&str| serde_json::from_str::<serde_json::Value>(line).unwrap();
+        let count = |line: serde_json::Value| line["lines"].as_u64().unwrap();
+        lines.iter().map(lost).map(count).map(|lost| usize::try_from(lost).unwrap()).sum()
     }
 }

@@ -12,10 +12,9 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
+use crate::exchange::{Direction, Record, TARGET};
 use crate::visible;
 
-/// The target of the events that tell of one request each.
-const EXCHANGE: &str = "exchange";
 /// How much of a trace's id is enough to find its lines again, in hex digits.
 const TRACE_DIGITS: usize = 8;
 
@@ -61,7 +60,17 @@ impl Lines {
         Ok(())
     }
 
-    fn write_exchange(&self, line: &mut Writer<'_>, exchange: &Exchange<'_>) -> fmt::Result {
+    /// The line of a record, as its event would become one.
+    pub(super) fn record(&self, time: &str, record: &Record) -> String {
+        let trace = record.trace_id.to_string();
+        let mut line = format!("{} ", self.styled(DIM, time));
+        // A `String` takes whatever is written to it.
+        let _ = self.write_exchange(&mut line, &Exchange::of_record(record, &trace));
+        line.push('\n');
+        line
+    }
+
+    fn write_exchange(&self, line: &mut impl fmt::Write, exchange: &Exchange<'_>) -> fmt::Result {
         let good = exchange.code == "ok";
         let code = if good { AnsiColor::Green } else { AnsiColor::Red }.on_default();
         write!(
@@ -147,22 +156,40 @@ struct Exchange<'f> {
 impl<'f> Exchange<'f> {
     /// The exchange that an event tells of, if it does and says enough.
     fn of(target: &str, fields: &'f Fields) -> Option<Self> {
-        let arrow = match fields.get("dir")? {
-            "out" if target == EXCHANGE => "→",
-            "in" if target == EXCHANGE => "←",
-            _ => return None,
-        };
-        let trace = fields.get("trace_id")?;
+        let dir = fields.get("dir").filter(|_| target == TARGET)?.parse().ok()?;
         Some(Self {
-            arrow,
+            arrow: arrow(dir),
             peer: fields.get("peer")?,
             method: fields.get("method")?,
             code: fields.get("code")?,
             duration_us: fields.get("duration_us")?.parse().ok()?,
-            trace: trace.get(..TRACE_DIGITS).unwrap_or(trace),
+            trace: beginning(fields.get("trace_id")?),
             attempt: fields.get("attempt").and_then(|attempt| attempt.parse().ok()).unwrap_or(1),
         })
     }
+
+    fn of_record(record: &'f Record, trace: &'f str) -> Self {
+        Self {
+            arrow: arrow(record.dir),
+            peer: record.peer.as_str(),
+            method: record.method.as_str(),
+            code: record.code.as_str(),
+            duration_us: record.duration_us,
+            trace: beginning(trace),
+            attempt: record.attempt.into(),
+        }
+    }
+}
+
+fn arrow(dir: Direction) -> &'static str {
+    match dir {
+        Direction::Out => "→",
+        Direction::In => "←",
+    }
+}
+
+fn beginning(trace: &str) -> &str {
+    trace.get(..TRACE_DIGITS).unwrap_or(trace)
 }
 
 /// The fields of one event, as they are: not escaped yet.

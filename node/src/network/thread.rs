@@ -84,6 +84,14 @@ impl NetworkThread {
         self.runtime.spawn(future).await.map_err(unless_panicked)
     }
 
+    /// Starts a future on this thread; dropping what this gives drops it.
+    pub(crate) fn start_task(
+        &self,
+        future: impl Future<Output = ()> + Send + 'static,
+    ) -> AbortOnDropHandle<()> {
+        AbortOnDropHandle::new(self.runtime.spawn(future))
+    }
+
     pub(super) fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
         drop(self.runtime.spawn(future));
     }

@@ -44,6 +44,9 @@ pub struct MethodInfo {
     pub effect: Effect,
     /// What it does, in one sentence.
     pub about: String,
+    /// What may be watched with it, where it begins a subscription.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub topics: Vec<String>,
 }
 
 impl Method for DescribeMethods {
@@ -81,6 +84,7 @@ pub(super) fn with_built_in(router: Router) -> Router {
         name: route.name.to_string(),
         effect: route.effect,
         about: route.about.to_owned(),
+        topics: route.topics.iter().map(ToString::to_string).collect(),
     });
     let list = MethodList { methods: info.collect() };
     router.and(routes(&Arc::new(BuiltIn { list })))

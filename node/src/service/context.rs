@@ -3,10 +3,11 @@
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use bothways_protocol::{IdempotencyKey, NodeName, Request, Role};
+use bothways_protocol::{Code, Failure, IdempotencyKey, NodeName, Request, Role};
 use tokio_util::sync::CancellationToken;
 
 use super::rules::{Caller, Inbound};
+use super::watch::WatchPlace;
 use crate::client::{Origin, Outbound, Peer};
 use crate::store::Once;
 
@@ -47,6 +48,12 @@ impl Context {
     pub(crate) fn of(once: Option<Once>) -> Self {
         let name =
             once.as_ref().map_or_else(|| "tester".parse().unwrap(), |once| once.caller.clone());
+        Self::by(name, once)
+    }
+
+    /// As [`of`](Self::of), of a caller of this name.
+    #[cfg(test)]
+    pub(crate) fn by(name: NodeName, once: Option<Once>) -> Self {
         let within = Duration::from_secs(10);
         let request = Request {
             method: "tests.test".parse().unwrap(),
@@ -60,7 +67,12 @@ impl Context {
         };
         let inner = Inner {
             node: None,
-            caller: Caller { peer: name, role: Role::Client, session: None },
+            caller: Caller {
+                peer: name,
+                role: Role::Client,
+                session: None,
+                way: crate::session::Way::Ourselves,
+            },
             request,
             deadline: Instant::now() + within,
             once,
@@ -149,6 +161,18 @@ impl Context {
     pub fn ask(&self, peer: &NodeName) -> Option<Peer> {
         let peer = Peer::named(self.outbound()?, Ok(peer.clone()));
         Some(peer.because_of(self.origin()))
+    }
+
+    /// Whether a peer watches a service at the moment: what changes there is told to it at once.
+    #[must_use]
+    pub fn is_watching(&self, service: &str, peer: &NodeName) -> bool {
+        self.node().is_some_and(|node| node.watching.is_watching(service, peer))
+    }
+
+    /// A place for one more subscription of the caller.
+    pub(super) fn watch_place(&self, service: &'static str) -> Result<WatchPlace, Failure> {
+        let node = self.node().ok_or_else(|| Failure::new(Code::Internal, "there is no node"))?;
+        node.watching.place_for(self.peer(), service)
     }
 
     /// The node that answers the request.

@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 use super::Context;
 use super::rules::{Call, Caller, Inbound};
 use crate::exchange::{Direction, MethodText, Outcome, Record, emit, is_wanted};
-use crate::session::{Answered, AnsweringPlace, Asked, Begun, Dispatch, Entry};
+use crate::session::{Answered, AnsweringPlace, Asked, Begun, Dispatch, Entry, Events};
 
 impl Dispatch for Inbound {
     type Entry = Recorded;
@@ -23,10 +23,10 @@ impl Dispatch for Inbound {
     }
 
     fn begin(self: &Arc<Self>, asked: Asked) -> Begun<Recorded> {
-        let Asked { request, began, read, message_bytes, received_bytes, place } = asked;
+        let Asked { request, way, began, read, message_bytes, received_bytes, place } = asked;
         let session = place.session();
         let (peer, role) = (session.peer().clone(), session.facts().role);
-        let caller = Caller { peer, role, session: Some(session.clone()) };
+        let caller = Caller { peer, role, session: Some(session.clone()), way };
         let bytes = (message_bytes, received_bytes);
         self.begin_recorded(caller, request, bytes, (began, read), Some(place))
     }
@@ -54,6 +54,9 @@ impl Inbound {
         match route.map(|route| self.call(route, &context, place)) {
             Ok(Call::Answered(answer)) => Begun::Answered(entry.with(answer)),
             Ok(Call::AtWork(work)) => Begun::AtWork(work.map(|answer| entry.with(answer)).boxed()),
+            Ok(Call::Watches(beginning)) => {
+                Begun::AtWork(beginning.map(|begun| entry.telling(begun)).boxed())
+            }
             Err(failure) => Begun::Answered(entry.with(Err(failure))),
         }
     }
@@ -81,7 +84,15 @@ impl Recorded {
             Ok(_) => Outcome::Ok,
             Err(failure) => Outcome::Failed(failure.code),
         };
-        Answered { answer, entry: self }
+        Answered { answer, entry: self, events: None }
+    }
+
+    /// The subscription has begun, or has been refused.
+    fn telling(self, begun: Result<(Encoded, Box<dyn Events>), Failure>) -> Answered<Self> {
+        match begun {
+            Ok((result, events)) => Answered { events: Some(events), ..self.with(Ok(result)) },
+            Err(failure) => self.with(Err(failure)),
+        }
     }
 }
 
@@ -95,7 +106,7 @@ impl Drop for Recorded {
     fn drop(&mut self) {
         let Some(node) = self.context.node().filter(|_| is_wanted()) else { return };
         let (request, duration) = (self.context.request(), self.began.elapsed());
-        emit(&Record {
+        emit(Record {
             node: node.outbound.name.clone(),
             dir: Direction::In,
             peer: self.context.peer().clone(),

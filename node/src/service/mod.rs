@@ -7,9 +7,11 @@ mod inbound;
 mod ourselves;
 mod router;
 mod rules;
+mod watch;
 mod writers;
 
 pub use built_in::{DescribeMethods, MethodInfo, MethodList, Ping, Pong};
 pub use context::Context;
 pub use router::{Handler, Router};
 pub(crate) use rules::Inbound;
+pub use watch::{Audience, Feed, Told};

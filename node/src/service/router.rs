@@ -7,8 +7,13 @@ use std::sync::Arc;
 use bothways_protocol::{Code, Effect, Encoded, Failure, Method, MethodName, ParamsError};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use serde::Serialize;
 
 use super::Context;
+use super::watch::{Begin, Feed, Watched, acknowledge, watched};
+
+/// The largest message of `<service>.watch` and `<service>.acknowledge`, in bytes.
+const WATCH_BYTES: usize = 64 * 1024;
 
 /// An async method of a service that answers a request: `People::create`.
 ///
@@ -36,7 +41,7 @@ where
     }
 }
 
-type Answering = BoxFuture<'static, Result<Encoded, Failure>>;
+pub(super) type Answering = BoxFuture<'static, Result<Encoded, Failure>>;
 
 /// One method that a node answers.
 #[derive(Clone)]
@@ -45,14 +50,39 @@ pub(crate) struct Route {
     pub(crate) effect: Effect,
     pub(crate) about: &'static str,
     pub(crate) message_bytes: usize,
-    handler: Arc<dyn Fn(Context, Encoded) -> Answering + Send + Sync>,
+    handler: Does,
+    /// What may be watched, where this begins a subscription.
+    pub(crate) topics: &'static [&'static str],
+}
+
+/// What becomes of a request.
+#[derive(Clone)]
+enum Does {
+    /// It is answered.
+    Answers(Arc<dyn Fn(Context, Encoded) -> Answering + Send + Sync>),
+    /// It is answered, and events follow.
+    Watches(Watched),
 }
 
 impl Route {
     /// Begins to answer.
-    pub(crate) fn answer(&self, context: Context, params: Encoded) -> Answering {
-        (self.handler)(context, params)
+    pub(super) fn begin(&self, context: Context, params: Encoded) -> Beginning {
+        match &self.handler {
+            Does::Answers(handler) => Beginning::Answer(handler(context, params)),
+            Does::Watches(watched) => Beginning::Watch(watched(context, params)),
+        }
     }
+
+    /// Whether events follow its response.
+    pub(super) fn watches(&self) -> bool {
+        matches!(self.handler, Does::Watches(_))
+    }
+}
+
+/// A handler that has begun.
+pub(super) enum Beginning {
+    Answer(Answering),
+    Watch(Begin),
 }
 
 impl fmt::Debug for Route {
@@ -95,20 +125,55 @@ impl Router {
         M: Method,
         H: for<'a> Handler<'a, S, M>,
     {
-        let name: MethodName = match M::NAME.parse() {
-            Ok(name) => name,
-            Err(error) => panic!("{error}"),
-        };
-        let route = Route {
-            name: name.clone(),
+        self.add(Route {
+            name: named(M::NAME),
             effect: M::EFFECT,
             about: M::ABOUT,
             message_bytes: M::MESSAGE_BYTES,
-            handler: erased(service.clone(), handler),
-        };
+            handler: Does::Answers(erased(service.clone(), handler)),
+            topics: &[],
+        });
+        self
+    }
+
+    /// Adds `<service>.watch` and `<service>.acknowledge` of a service that tells of its changes.
+    ///
+    /// # Panics
+    /// As [`Self::on`], and where the feed has more than 64 topics.
+    #[must_use]
+    pub fn watch<F: Feed>(mut self, feed: &Arc<F>) -> Self {
+        assert!(F::TOPICS.len() <= 64, "{} has too many topics", F::SERVICE);
+        self.add(Route {
+            name: named(&format!("{}.watch", F::SERVICE)),
+            effect: Effect::Reads,
+            about: F::ABOUT,
+            message_bytes: WATCH_BYTES,
+            handler: Does::Watches(watched(feed)),
+            topics: F::TOPICS,
+        });
+        let feed = feed.clone();
+        self.add(Route {
+            name: named(&format!("{}.acknowledge", F::SERVICE)),
+            effect: Effect::Writes,
+            about: "Says that a subscriber has dealt with an event.",
+            message_bytes: WATCH_BYTES,
+            handler: Does::Answers(Arc::new(move |context, params| {
+                let feed = feed.clone();
+                async move {
+                    let params = params.decode().map_err(wrong_params)?;
+                    encoded("acknowledge", &acknowledge(feed, context, params).await?)
+                }
+                .boxed()
+            })),
+            topics: &[],
+        });
+        self
+    }
+
+    fn add(&mut self, route: Route) {
+        let name = route.name.clone();
         let taken = self.routes.insert(name.clone(), route);
         assert!(taken.is_none(), "two handlers for {name}");
-        self
     }
 
     /// Adds the methods of another router.
@@ -117,10 +182,7 @@ impl Router {
     /// Where both have a method of the same name.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
-        for (name, route) in other.routes {
-            let taken = self.routes.insert(name.clone(), route);
-            assert!(taken.is_none(), "two handlers for {name}");
-        }
+        other.routes.into_values().for_each(|route| self.add(route));
         self
     }
 
@@ -160,16 +222,27 @@ where
             let (service, handler) = &*bound;
             let params = params.decode::<M>().map_err(wrong_params)?;
             let result = handler.answer(service, context, params).await?;
-            Encoded::of(&result).map_err(|error| {
-                tracing::error!(method = M::NAME, %error, "result cannot be encoded");
-                Failure::new(Code::Internal, "the result cannot be encoded")
-            })
+            encoded(M::NAME, &result)
         }
         .boxed()
     })
 }
 
-fn wrong_params(error: ParamsError) -> Failure {
+fn named(name: &str) -> MethodName {
+    match name.parse() {
+        Ok(name) => name,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+fn encoded(method: &str, result: &impl Serialize) -> Result<Encoded, Failure> {
+    Encoded::of(result).map_err(|error| {
+        tracing::error!(method, %error, "result cannot be encoded");
+        Failure::new(Code::Internal, "the result cannot be encoded")
+    })
+}
+
+pub(super) fn wrong_params(error: ParamsError) -> Failure {
     let failure = Failure::new(Code::InvalidArgument, error.to_string()).reason("params");
     match error.field {
         Some(field) => failure.field(field),

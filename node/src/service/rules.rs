@@ -18,12 +18,13 @@ use tokio::time::timeout_at;
 use tokio_util::task::TaskTracker;
 
 use super::built_in::with_built_in;
-use super::router::Route;
+use super::router::{Beginning, Route};
+use super::watch::{Begin, Watching};
 use super::writers::Writers;
 use super::{Context, Router};
 use crate::client::Outbound;
 use crate::config::Limits;
-use crate::session::{AnsweringPlace, Session};
+use crate::session::{AnsweringPlace, Session, Way};
 use crate::store::Once;
 
 /// What a response needs around its result, in bytes.
@@ -39,6 +40,7 @@ pub(crate) struct Inbound {
     /// Handlers that write: they end even when their caller is gone.
     writes: TaskTracker,
     writers: Writers,
+    pub(super) watching: Arc<Watching>,
 }
 
 /// Who asks.
@@ -48,6 +50,7 @@ pub(crate) struct Caller {
     pub(crate) role: Role,
     /// `None` where the node asks itself.
     pub(crate) session: Option<Session>,
+    pub(crate) way: Way,
 }
 
 /// A call that has begun.
@@ -56,6 +59,8 @@ pub(super) enum Call {
     Answered(Result<Encoded, Failure>),
     /// And ends with this.
     AtWork(BoxFuture<'static, Result<Encoded, Failure>>),
+    /// And ends with a subscription.
+    Watches(Begin),
 }
 
 impl Inbound {
@@ -64,7 +69,8 @@ impl Inbound {
         let message_bytes = router.message_bytes().min(outbound.limits.message_bytes);
         let Limits { requests_in_flight, connections_per_peer, .. } = outbound.limits;
         let writers = Writers::new(requests_in_flight * connections_per_peer);
-        Self { outbound, router, message_bytes, writes: TaskTracker::new(), writers }
+        let (writes, watching) = (TaskTracker::new(), Arc::default());
+        Self { outbound, router, message_bytes, writes, writers, watching }
     }
 
     /// The largest message that any method takes, in bytes.
@@ -86,6 +92,10 @@ impl Inbound {
         place: Option<AnsweringPlace>,
     ) -> Call {
         match route.effect {
+            Effect::Reads if route.watches() => {
+                let beginning = begun(route, context.clone());
+                Call::Watches(until(context, beginning.inspect(move |_| drop(place))))
+            }
             Effect::Reads => {
                 let mut answering = contained(route, context.clone());
                 let mut nobody = std::task::Context::from_waker(Waker::noop());
@@ -118,6 +128,7 @@ impl Inbound {
         self.check_role(caller)?;
         self.check_addressee(request)?;
         let route = self.route(request)?;
+        check_way(route, caller)?;
         self.check_size(route, request_bytes)?;
         Ok((route, once(route, caller, request)?))
     }
@@ -230,8 +241,49 @@ fn contained(
     context: Context,
 ) -> impl Future<Output = Result<Encoded, Failure>> + Send + Unpin + use<> {
     let (name, params) = (route.name.clone(), context.request().params.clone());
-    let answering = AssertUnwindSafe(route.answer(context, params)).catch_unwind();
+    let answering = match route.begin(context, params) {
+        Beginning::Answer(answering) => answering,
+        // Whoever asks here goes by what the route does.
+        Beginning::Watch(_) => std::future::ready(Err(no_way())).boxed(),
+    };
+    let answering = AssertUnwindSafe(answering).catch_unwind();
     answering.map(move |answer| answer.unwrap_or_else(|panic| Err(panicked(&name, &*panic))))
+}
+
+/// Begins a subscription; a panic becomes a failure.
+fn begun(route: &Route, context: Context) -> Begin {
+    let (name, params) = (route.name.clone(), context.request().params.clone());
+    match route.begin(context, params) {
+        Beginning::Answer(_) => std::future::ready(Err(no_way())).boxed(),
+        Beginning::Watch(beginning) => {
+            let beginning = AssertUnwindSafe(beginning).catch_unwind();
+            let failed = move |panic: Box<dyn Any + Send>| Err(panicked(&name, &*panic));
+            beginning.map(|begun| begun.unwrap_or_else(failed)).boxed()
+        }
+    }
+}
+
+/// Waits for a subscription to begin, until the deadline.
+fn until(
+    context: &Context,
+    beginning: impl Future<Output = <Begin as Future>::Output> + Send + 'static,
+) -> Begin {
+    let deadline = context.deadline();
+    let begun = timeout_at(deadline.into(), beginning);
+    begun.map(|begun| begun.unwrap_or_else(|_| Err(too_late()))).boxed()
+}
+
+/// A subscription needs a stream of its own: elsewhere its events have no place.
+fn check_way(route: &Route, caller: &Caller) -> Result<(), Failure> {
+    match caller.way {
+        Way::Lane | Way::Ourselves if route.watches() => Err(no_way()),
+        _ => Ok(()),
+    }
+}
+
+fn no_way() -> Failure {
+    let sentence = "a subscription needs a stream of its own, neither a lane nor the node itself";
+    Failure::new(Code::InvalidArgument, sentence).reason("stream")
 }
 
 fn panicked(method: &MethodName, panic: &(dyn Any + Send)) -> Failure {

@@ -15,6 +15,7 @@ use tokio::time::timeout;
 
 use super::Session;
 use super::lane_answer::serve_lane;
+use super::tell::tell_all;
 use crate::transport::{MessageReader, MessageWriter, ReadError, Sent};
 
 /// Who answers what a session hands on.
@@ -50,6 +51,7 @@ pub(crate) trait Entry: Send + 'static {
 #[derive(Debug)]
 pub(crate) struct Asked {
     pub(crate) request: Request,
+    pub(crate) way: Way,
     /// When its first byte was received.
     pub(crate) began: Instant,
     /// When all of it was there: its deadline counts from then.
@@ -61,10 +63,40 @@ pub(crate) struct Asked {
     pub(crate) place: AnsweringPlace,
 }
 
+/// How a request came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// On a stream of its own.
+    Stream,
+    /// With many others on one.
+    Lane,
+    /// From the node itself.
+    Ourselves,
+}
+
+/// What follows the response of a subscription.
+pub(crate) trait Events: Send {
+    /// Waits for the next events.
+    fn next(&mut self) -> BoxFuture<'_, More>;
+}
+
+/// What comes next of a subscription.
+#[derive(Debug)]
+pub(crate) enum More {
+    /// Some events, each with its length in front.
+    Events(Bytes),
+    /// No more: the node stops.
+    End,
+    /// No more: they cannot be read. Whoever subscribes again is told why.
+    Failed,
+}
+
 /// An answer, and what it leaves behind.
 pub(crate) struct Answered<E> {
     pub(crate) answer: Result<Encoded, Failure>,
     pub(crate) entry: E,
+    /// What follows the result of a subscription, on a stream of its own.
+    pub(crate) events: Option<Box<dyn Events>>,
 }
 
 /// A place among the requests that are being answered, given back when it is dropped.
@@ -202,9 +234,13 @@ impl<D: Dispatch> StreamAnswer<D> {
             Next::Reply(message, entry) => self.reply(message, entry).await,
             Next::Wait(work) => tokio::select! {
                 biased;
-                answered = work => {
+                mut answered = work => {
+                    let events = answered.events.take();
                     let (message, entry) = self.answer(answered);
-                    self.reply(message, Some(entry)).await;
+                    match events {
+                        Some(events) => Box::pin(tell_all(self, message, events, entry)).await,
+                        None => self.reply(message, Some(entry)).await,
+                    }
                 }
                 () = self.writer.stopped() => {
                     self.reader.stop(ResetCode::Answered);
@@ -235,7 +271,8 @@ impl<D: Dispatch> StreamAnswer<D> {
             Err(error) => return self.unreadable(&Failure::from(&error)),
         };
         let (message_bytes, received_bytes) = (message.len(), self.reader.received_bytes());
-        let asked = Asked { request, began, read, message_bytes, received_bytes, place };
+        let way = Way::Stream;
+        let asked = Asked { request, way, began, read, message_bytes, received_bytes, place };
         match self.on.dispatch.begin(asked) {
             Begun::AtWork(work) => Next::Wait(work),
             Begun::Answered(answered) => {
@@ -246,7 +283,7 @@ impl<D: Dispatch> StreamAnswer<D> {
     }
 
     fn answer(&mut self, answered: Answered<D::Entry>) -> (Bytes, D::Entry) {
-        let Answered { answer, entry } = answered;
+        let Answered { answer, entry, .. } = answered;
         self.reader.stop(ResetCode::Answered);
         (answer.map_or_else(Reply::Error, Reply::Result).encode(), entry)
     }

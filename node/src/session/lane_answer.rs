@@ -14,7 +14,7 @@ use tokio::task::{JoinSet, yield_now};
 use tokio_util::sync::CancellationToken;
 
 use super::answer::{
-    Answered, Answering, Asked, Begun, Dispatch, Entry, StreamAnswer, going_away, too_many,
+    Answered, Answering, Asked, Begun, Dispatch, Entry, StreamAnswer, Way, going_away, too_many,
 };
 use super::turn::turn;
 use super::{AnsweringPlace, Session};
@@ -177,7 +177,8 @@ impl Message {
     fn asked(self, place: AnsweringPlace) -> Asked {
         let Self { request, began, bytes } = self;
         let (message_bytes, received_bytes) = (bytes, bytes as u64);
-        Asked { request, began, read: began, message_bytes, received_bytes, place }
+        let way = Way::Lane;
+        Asked { request, way, began, read: began, message_bytes, received_bytes, place }
     }
 }
 
@@ -205,7 +206,7 @@ impl End {
     }
 
     fn answer<E: Entry>(&self, id: LaneId, answered: Answered<E>) {
-        let Answered { answer, mut entry } = answered;
+        let Answered { answer, mut entry, .. } = answered;
         let end = answer.map_or_else(LaneEnd::Error, LaneEnd::Result);
         entry.note_sent(self.put(id, end) as u64);
     }

@@ -13,6 +13,7 @@ mod path;
 mod rule;
 mod serve;
 mod table;
+mod tell;
 mod turn;
 
 use std::net::SocketAddr;
@@ -31,7 +32,9 @@ use tokio::sync::{Notify, Semaphore, SemaphorePermit, mpsc, watch};
 use crate::network::NetworkThread;
 use crate::transport::{Assembly, MessageReader, MessageWriter};
 
-pub(crate) use answer::{Answered, AnsweringPlace, Asked, Begun, Dispatch, Entry};
+pub(crate) use answer::{
+    Answered, AnsweringPlace, Asked, Begun, Dispatch, Entry, Events, More, Way,
+};
 pub(crate) use complaints::Complaints;
 pub use dial::DialError;
 pub(crate) use dialer::{Dialer, DialerParts, Dialers, keep_alive};
@@ -148,10 +151,15 @@ pub(crate) struct Refused;
 pub(crate) struct RequestStream {
     pub(crate) writer: MessageWriter,
     pub(crate) reader: MessageReader,
-    _place: Place,
+    place: Option<Place>,
 }
 
 impl RequestStream {
+    /// Gives its place back: a subscription that has begun needs none.
+    pub(crate) fn leave_place(&mut self) {
+        self.place = None;
+    }
+
     /// Tells the peer why nobody waits for its answer any more.
     pub(crate) fn give_up(&mut self, code: ResetCode) {
         self.writer.give_up(code);
@@ -272,7 +280,7 @@ impl Session {
         Ok(RequestStream {
             writer: MessageWriter::new(send),
             reader: MessageReader::new(recv, max_bytes, &self.inner.assembly),
-            _place: place,
+            place: Some(place),
         })
     }
 

@@ -3,6 +3,9 @@
 //! `conformance_tests!(open)` makes a test of each rule, where `open` is an async function that
 //! gives an empty store.
 
+mod index;
+mod repeats;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -11,7 +14,7 @@ use bytes::Bytes;
 
 use super::{
     Change, ChangeKind, Expect, Key, Once, Prefix, Record, Revision, Store, StoreError,
-    VALUE_MAX_BYTES,
+    VALUE_MAX_BYTES, Write,
 };
 
 /// Makes a test of each rule of this suite.
@@ -27,6 +30,14 @@ macro_rules! conformance_tests {
             a_list_has_the_keys_below_a_prefix_in_order,
             pages_follow_one_another_without_gap_or_overlap,
             what_stands_throughout_is_listed_once_while_others_write,
+            a_record_is_found_by_its_other_keys_in_their_order,
+            pages_of_an_index_follow_one_another_without_gap_or_overlap,
+            a_record_stays_where_it_was_found_until_it_is_deleted,
+            an_index_key_leads_to_who_took_it_last,
+            an_index_key_that_leads_nowhere_is_passed_over,
+            a_refused_or_repeated_write_changes_no_index,
+            an_index_is_no_part_of_the_log,
+            a_store_has_one_id,
             changes_are_read_in_order_and_read_on,
             changes_of_other_keys_are_passed_over,
             a_revision_outside_the_log_is_refused,
@@ -55,6 +66,8 @@ macro_rules! conformance_tests {
     };
 }
 pub(crate) use conformance_tests;
+pub(crate) use index::*;
+pub(crate) use repeats::*;
 
 type Stored = Arc<dyn Store>;
 
@@ -78,10 +91,6 @@ pub(crate) fn once(number: u128) -> Once {
 
 async fn put(store: &Stored, name: &str, text: &str) -> Change {
     store.put(key(name), Expect::Any, value(text), None).await.unwrap()
-}
-
-async fn put_once(store: &Stored, name: &str, once: &Once) -> Result<Change, StoreError> {
-    store.put(key(name), Expect::Any, value(name), Some(once.clone())).await
 }
 
 async fn log(store: &Stored) -> Vec<Change> {
@@ -289,74 +298,6 @@ pub(crate) async fn who_waits_for_the_newest_revision_is_woken_and_can_read_it(s
     });
     put(store, "a.1", "x").await;
     assert_eq!(reading.await.unwrap(), (Revision(1), Revision(1)));
-}
-
-pub(crate) async fn a_repeated_write_acts_once_and_answers_the_same(store: &Stored) {
-    assert_eq!(store.done(&once(1)).await.unwrap(), None);
-    let first = put_once(store, "a.1", &once(1)).await.unwrap();
-    assert_eq!(store.done(&once(1)).await.unwrap().as_ref(), Some(&first));
-    // A repeat may come with another record's name, where the name is drawn by who answers.
-    let second = put_once(store, "a.2", &once(1)).await.unwrap();
-    assert_eq!(second, first);
-    assert_eq!(store.get(&key("a.2")).await.unwrap(), None);
-    assert_eq!((newest(store), log(store).await.len()), (Revision(1), 1));
-}
-
-pub(crate) async fn a_repeated_write_answers_what_was_written_after_later_changes(store: &Stored) {
-    let first = put_once(store, "a.1", &once(1)).await.unwrap();
-    put(store, "a.1", "later").await;
-    assert_eq!(put_once(store, "a.1", &once(1)).await.unwrap(), first);
-    store.delete(key("a.1"), Expect::Any, None).await.unwrap();
-    // The expectation no longer holds, and a repeat is not asked for it.
-    let unmet = Expect::Revision(Revision(99));
-    let again = store.put(key("a.1"), unmet, value("a.1"), Some(once(1))).await.unwrap();
-    assert_eq!(again, first);
-    assert_eq!(store.done(&once(1)).await.unwrap(), Some(first));
-    assert_eq!(store.get(&key("a.1")).await.unwrap(), None);
-}
-
-pub(crate) async fn a_repeated_delete_answers_the_same(store: &Stored) {
-    put(store, "a.1", "x").await;
-    let first = store.delete(key("a.1"), Expect::Any, Some(once(1))).await.unwrap();
-    put(store, "a.1", "y").await;
-    let second = store.delete(key("a.1"), Expect::Any, Some(once(1))).await.unwrap();
-    assert_eq!(second, first);
-    assert_eq!(store.get(&key("a.1")).await.unwrap().unwrap().value, value("y"));
-}
-
-pub(crate) async fn a_key_with_other_params_is_refused(store: &Stored) {
-    put_once(store, "a.1", &once(1)).await.unwrap();
-    let other = Once { params: [2; 32], ..once(1) };
-    let refused = put_once(store, "a.2", &other).await;
-    assert!(matches!(refused, Err(StoreError::KeyReused)), "{refused:?}");
-    assert!(matches!(store.done(&other).await, Err(StoreError::KeyReused)));
-    assert_eq!(newest(store), Revision(1));
-}
-
-pub(crate) async fn the_same_key_of_another_caller_or_method_is_another(store: &Stored) {
-    put_once(store, "a.1", &once(1)).await.unwrap();
-    let caller = Once { caller: "bob".parse().unwrap(), ..once(1) };
-    let method = Once { method: "people.update".parse().unwrap(), ..once(1) };
-    assert_eq!(put_once(store, "a.2", &caller).await.unwrap().revision, Revision(2));
-    assert_eq!(put_once(store, "a.3", &method).await.unwrap().revision, Revision(3));
-}
-
-pub(crate) async fn a_refused_write_leaves_its_key_unused(store: &Stored) {
-    let refused = store.delete(key("a.1"), Expect::Any, Some(once(1))).await;
-    assert!(matches!(refused, Err(StoreError::Missing { .. })), "{refused:?}");
-    assert_eq!(store.done(&once(1)).await.unwrap(), None);
-    put(store, "a.1", "x").await;
-    assert!(store.delete(key("a.1"), Expect::Any, Some(once(1))).await.is_ok());
-}
-
-pub(crate) async fn two_at_once_with_the_same_key_act_once(store: &Stored) {
-    for n in 0..50 {
-        let (one, two) = (format!("a.{n}-one"), format!("a.{n}-two"));
-        let (once_one, once_two) = (once(n), once(n));
-        let both = tokio::join!(put_once(store, &one, &once_one), put_once(store, &two, &once_two));
-        assert_eq!(both.0.unwrap(), both.1.unwrap());
-    }
-    assert_eq!(log(store).await.len(), 50);
 }
 
 /// Asks for many writes at once, and gives the outcomes in the order asked.

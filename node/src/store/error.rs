@@ -1,13 +1,18 @@
 //! Why a store does not open, does not write or does not read, and what a caller is told of it.
 
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bothways_protocol::{Code, Failure, Retry};
 use thiserror::Error;
 
 use super::{Key, Revision, VALUE_MAX_BYTES};
+
+/// When to try again what a full disk has refused: about as often as the store itself tries.
+const MENDED_AFTER: Duration = Duration::from_secs(2);
 
 /// Why a data folder cannot be used.
 #[derive(Debug, Error)]
@@ -90,14 +95,17 @@ pub enum StoreError {
         /// The last one.
         newest: Revision,
     },
-    /// An earlier write could not be made durable: no write is taken until the node starts again.
-    #[error("the store is read-only until the node starts again: {why}")]
+    /// An earlier write could not be made durable: no write is taken for now. This one surely
+    /// changed nothing.
+    #[error("the store is read-only {until}: {why}")]
     ReadOnly {
         /// What failed.
         why: Arc<str>,
+        /// When writes are taken again.
+        until: ReadOnlyUntil,
     },
-    /// The write was begun and could not be made durable: after the next start it may be there or
-    /// not. Nothing is lost by sending it again with its key.
+    /// The write was begun and could not be made durable: once the store writes again it may be
+    /// there or not. Nothing is lost by sending it again with its key.
     #[error("the write may or may not have been stored: {why}")]
     InDoubt {
         /// What failed.
@@ -120,6 +128,25 @@ pub enum StoreError {
     /// The store is closed: the node stops.
     #[error("the store is closed")]
     Closed,
+}
+
+/// When a store that is read-only takes writes again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadOnlyUntil {
+    /// By itself, within seconds of the disk taking writes again: it was full, or a write failed.
+    Mended,
+    /// When the node is started again: after a failed fsync nothing that the disk says in this
+    /// process can be believed.
+    Restarted,
+}
+
+impl fmt::Display for ReadOnlyUntil {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Mended => "until the disk takes writes again",
+            Self::Restarted => "until the node starts again",
+        })
+    }
 }
 
 /// What the caller is told: the code, and what it needs in order to act. What the disk or the
@@ -151,8 +178,13 @@ impl From<StoreError> for Failure {
                     .detail("oldest", oldest.0)
                     .detail("newest", newest.0)
             }
-            StoreError::ReadOnly { .. } => unavailable(
-                "the node takes no writes: its store is read-only until the disk is mended and the node started again",
+            StoreError::ReadOnly { until: ReadOnlyUntil::Mended, .. } => unavailable(
+                "the node takes no writes until its disk takes them again: free some space there, and send it again",
+                "read_only",
+            )
+            .after(MENDED_AFTER),
+            StoreError::ReadOnly { until: ReadOnlyUntil::Restarted, .. } => unavailable(
+                "the node takes no writes: its disk has failed, and it has to be started again",
                 "read_only",
             ),
             // Elsewhere would be a lie: this write may have acted.
@@ -160,6 +192,7 @@ impl From<StoreError> for Failure {
                 "the write may or may not have been stored: send it again with the same key",
                 "read_only",
             )
+            .after(MENDED_AFTER)
             .retry(Retry::Same),
             StoreError::Unreadable { .. } => {
                 unavailable("the node's store cannot be read", "unreadable")
@@ -203,10 +236,16 @@ mod tests {
                 Retry::Never,
             ),
             (
-                StoreError::ReadOnly { why: Arc::clone(&why) },
+                StoreError::ReadOnly { why: Arc::clone(&why), until: ReadOnlyUntil::Restarted },
                 Code::Unavailable,
                 Some("read_only"),
                 Retry::Elsewhere,
+            ),
+            (
+                StoreError::ReadOnly { why: Arc::clone(&why), until: ReadOnlyUntil::Mended },
+                Code::Unavailable,
+                Some("read_only"),
+                Retry::After,
             ),
             (
                 StoreError::InDoubt { why: Arc::clone(&why) },

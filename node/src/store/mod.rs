@@ -19,10 +19,10 @@ use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 
 pub use embedded::{Embedded, StoreBounds};
-pub use error::{OpenError, StoreError};
+pub use error::{OpenError, ReadOnlyUntil, StoreError};
 pub use record::{
     Change, ChangeKind, Changes, Expect, KEY_MAX_BYTES, Key, KeyError, PAGE_MAX_BYTES, Page,
-    Prefix, Record, Revision, VALUE_MAX_BYTES, Write,
+    Prefix, Record, Revision, StoreId, VALUE_MAX_BYTES, Write,
 };
 
 /// What makes a write act once: who asked for which method under which key, with which params.
@@ -59,7 +59,8 @@ pub trait Store: fmt::Debug + Send + Sync {
     ///   not as expected.
     /// - [`StoreError::KeyReused`]: the idempotency key was used with other params.
     /// - [`StoreError::TooLarge`]: the value is over [`VALUE_MAX_BYTES`].
-    /// - [`StoreError::ReadOnly`]: refused, because an earlier write could not be made durable.
+    /// - [`StoreError::ReadOnly`]: refused, because an earlier write could not be made durable;
+    ///   it says until when. Reads go on.
     /// - [`StoreError::InDoubt`]: whether this write is durable is not known.
     /// - [`StoreError::Closed`].
     fn write(&self, write: Write) -> BoxFuture<'_, Result<Change, StoreError>>;
@@ -77,13 +78,29 @@ pub trait Store: fmt::Debug + Send + Sync {
         limit: usize,
     ) -> BoxFuture<'a, Result<Page, StoreError>>;
 
+    /// The records that are found under index keys ([`Write::index`]) which begin with a prefix, in
+    /// the order of their index keys, behind the index key `after`.
+    ///
+    /// As [`Store::list`], but [`Page::next`] is an index key. An index key whose record is gone
+    /// is passed over, so a page with a `next` can hold fewer records than `limit`, or none.
+    ///
+    /// # Errors
+    /// As [`Store::list`].
+    fn list_index<'a>(
+        &'a self,
+        prefix: &'a Prefix,
+        after: Option<&'a Key>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page, StoreError>>;
+
     /// Changes behind a revision, in order, of the keys that begin with a prefix.
     ///
     /// At most `limit` changes and about [`PAGE_MAX_BYTES`]; [`Changes::through`] says how far the
     /// log was read, and is where to read on.
     ///
     /// # Errors
-    /// [`StoreError::OutOfRange`] where changes behind `after` are no longer kept, or `after` is
+    /// [`StoreError::OutOfRange`] where changes behind `after` are no longer kept
+    /// ([`StoreBounds::changes_for`], [`StoreBounds::changes_bytes`]), or `after` is
     /// behind the newest revision; else as [`Store::list`].
     fn changes_after<'a>(
         &'a self,
@@ -98,6 +115,9 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// [`StoreError::KeyReused`] where it was done with other params; else as [`Store::get`].
     fn done<'a>(&'a self, once: &'a Once) -> BoxFuture<'a, Result<Option<Change>, StoreError>>;
 
+    /// What tells this store from every other one: drawn when it was made, and kept in it.
+    fn id(&self) -> StoreId;
+
     /// The newest durable revision, and a way to wait for the next: when it has moved on, reads
     /// see what it stands for.
     fn newest(&self) -> watch::Receiver<Revision>;
@@ -106,10 +126,10 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// [`StoreError::Closed`]. Closing twice is closing once.
     ///
     /// # Errors
-    /// [`StoreError::ReadOnly`] where the store had stopped writing: what it acknowledged is safe.
+    /// [`StoreError::ReadOnly`] where the store was read-only: what it acknowledged is safe.
     fn close(&self) -> BoxFuture<'_, Result<(), StoreError>>;
 
-    /// Puts a value under a key: [`Store::write`] in short.
+    /// Puts a value under a key: [`Store::write`] in short, without index keys.
     ///
     /// # Errors
     /// As [`Store::write`].
@@ -120,10 +140,10 @@ pub trait Store: fmt::Debug + Send + Sync {
         value: Bytes,
         once: Option<Once>,
     ) -> BoxFuture<'_, Result<Change, StoreError>> {
-        self.write(Write { key, expect, kind: ChangeKind::Put(value), once })
+        self.write(Write { key, expect, kind: ChangeKind::Put(value), index: Vec::new(), once })
     }
 
-    /// Deletes what is under a key: [`Store::write`] in short.
+    /// Deletes what is under a key: [`Store::write`] in short, without index keys.
     ///
     /// # Errors
     /// As [`Store::write`]; [`StoreError::Missing`] where there is nothing.
@@ -133,6 +153,6 @@ pub trait Store: fmt::Debug + Send + Sync {
         expect: Expect,
         once: Option<Once>,
     ) -> BoxFuture<'_, Result<Change, StoreError>> {
-        self.write(Write { key, expect, kind: ChangeKind::Delete, once })
+        self.write(Write { key, expect, kind: ChangeKind::Delete, index: Vec::new(), once })
     }
 }

@@ -29,6 +29,16 @@ impl fmt::Display for Revision {
     }
 }
 
+/// What tells one store from every other: drawn at random when the store is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct StoreId(pub [u8; 8]);
+
+impl fmt::Display for StoreId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&hex::encode(self.0))
+    }
+}
+
 /// The name of a record: words of `A-Z`, `a-z`, `0-9`, `-`, `_` and `=` with dots between them,
 /// such as `people.0199…`; 1 to [`KEY_MAX_BYTES`] bytes. A NATS subject can carry it as it is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -151,6 +161,12 @@ pub struct Write {
     pub expect: Expect,
     /// What to do to it.
     pub kind: ChangeKind,
+    /// Other keys under which the record is found ([`Store::list_index`](super::Store::list_index)).
+    ///
+    /// A put adds them, and keeps those that earlier puts have added; one that leads to another
+    /// record leads to this one since. A delete removes those that it names: it carries the same
+    /// list as the puts. They are not part of the change log.
+    pub index: Vec<Key>,
     /// What makes it act once, where the asker may ask again.
     pub once: Option<Once>,
 }
@@ -160,7 +176,7 @@ pub struct Write {
 pub struct Page {
     /// The records.
     pub records: Vec<Record>,
-    /// The last key of this page, where more records follow it.
+    /// The last key of this page, where more follow it: what to give as `after`.
     pub next: Option<Key>,
     /// The store's newest revision when the page was read: following the changes behind the
     /// revision of a listing's first page misses nothing.

@@ -16,9 +16,9 @@ use super::deaf::{Awaited, Awaiting, Deaf};
 use super::restart::RestartKeys;
 use crate::config::Limits;
 
-/// Streams that a peer may open beyond its requests in flight: the control stream, and some to be
-/// refused with a clear answer.
-const SPARE_STREAMS: usize = 16;
+/// Streams that a peer may open beyond its requests in flight: the control stream, a lane, its
+/// subscriptions, and some to be refused with a clear answer.
+const SPARE_STREAMS: usize = 64 + 16;
 
 /// A socket on which no QUIC endpoint could be made.
 #[derive(Debug, Error)]

@@ -9,7 +9,7 @@ mod writer;
 pub use encoded::{Encoded, ParamsError};
 pub use reader::MalformedError;
 pub(crate) use reader::Reader;
-pub(crate) use writer::{Writer, append_message, message};
+pub(crate) use writer::{Writer, append_message, message, message_part};
 
 /// The deepest nesting of arrays, maps and tags in one message, its own map counted.
 pub const DEPTH_MAX: usize = 16;

@@ -36,6 +36,14 @@ pub(crate) fn message(body: impl FnOnce(&mut Writer<'_>)) -> Bytes {
     })
 }
 
+/// A part of a message, without a length in front.
+pub(crate) fn message_part(body: impl FnOnce(&mut Writer<'_>)) -> Bytes {
+    in_scratch(|bytes| {
+        body(&mut Writer { bytes });
+        taken_out(bytes, 0)
+    })
+}
+
 /// Appends one message to those in a buffer, its length in front of it in 16 bits where it fits:
 /// so the message need not be moved when its length is known.
 pub(crate) fn append_message(bytes: &mut Vec<u8>, body: impl FnOnce(&mut Writer<'_>)) {

@@ -17,7 +17,7 @@ use thiserror::Error;
 pub use control::{Bye, Control, Farewell, GoingAway, Greeting, PeerLimits};
 pub use lane::{LaneAnswer, LaneAsk, LaneEnd, LaneError, LaneId};
 pub use request::{Opening, Request};
-pub use response::{Event, Reply};
+pub use response::{Event, EventTail, Reply};
 
 use crate::MalformedError;
 

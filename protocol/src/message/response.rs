@@ -9,7 +9,7 @@ use ciborium::Value;
 
 use super::fields::{Slot, Take, byte_string, each, open, text, uint, unexpected, word, wrong};
 use super::{MessageError, Outgoing};
-use crate::cbor::{MAPS_AROUND, Reader, Writer, message};
+use crate::cbor::{MAPS_AROUND, Reader, Writer, append_message, message, message_part};
 use crate::text::shown;
 use crate::{Code, Encoded, Failure, ParamsError, Retry};
 
@@ -44,6 +44,34 @@ pub struct Event {
     pub topic: String,
     /// What happened: any CBOR item.
     pub body: Encoded,
+}
+
+/// What of an event is the same for all who are told of it: everything but the cursor, encoded
+/// once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventTail(Bytes);
+
+impl EventTail {
+    /// Encodes topic and body.
+    #[must_use]
+    pub fn of(topic: &str, body: &Encoded) -> Self {
+        Self(message_part(|writer| {
+            writer.text("topic").text(topic).text("body").raw(body.bytes());
+        }))
+    }
+
+    /// Appends the event, with this cursor, to others in a buffer, its length in front.
+    pub fn append_to(&self, cursor: &[u8], buffer: &mut Vec<u8>) {
+        append_message(buffer, |writer| {
+            writer.map(1).text("event").map(3).text("cursor").byte_string(cursor).raw(&self.0);
+        });
+    }
+
+    /// How many bytes are kept.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.0.len()
+    }
 }
 
 const KINDS: &str = "response or event";

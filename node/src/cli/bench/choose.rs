@@ -69,6 +69,7 @@ mod tests {
             name: name.to_owned(),
             effect,
             about: String::new(),
+            topics: Vec::new(),
         };
         table.map(info).to_vec()
     }

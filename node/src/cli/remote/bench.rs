@@ -55,14 +55,29 @@ impl Measured {
 pub(in crate::cli) async fn bench(bench: Bench, watch: &mut Watch) -> Result<Measured> {
     let mut stop = Signals::new()?;
     let node = start(bench.plan.clone(), answers(&bench)).await?;
+    let measured = measure(&node, &bench, watch, &mut stop).await;
+    // Whatever came of it: a peer that is not told keeps the session until it times out.
     tokio::select! {
-        ready = prepare(&node, &bench) => ready?,
+        _ = node.stop_within(DRAIN) => {}
+        _ = stop.next() => {}
+    }
+    measured
+}
+
+async fn measure(
+    node: &Node,
+    bench: &Bench,
+    watch: &mut Watch,
+    stop: &mut Signals,
+) -> Result<Measured> {
+    tokio::select! {
+        ready = prepare(node, bench) => ready?,
         _ = stop.next() => return Err(interrupted()),
     }
     let meter = Meter::default();
     watch.begin();
     let ended = tokio::select! {
-        ended = ask(&node, &bench, meter.clone()) => ended,
+        ended = ask(node, bench, meter.clone()) => ended,
         never = look(watch, &meter) => match never {},
         _ = stop.next() => Err(interrupted()),
     };
@@ -74,10 +89,6 @@ pub(in crate::cli) async fn bench(bench: Bench, watch: &mut Watch) -> Result<Mea
             (None, Some(trouble))
         }
     };
-    tokio::select! {
-        _ = node.stop_within(DRAIN) => {}
-        _ = stop.next() => {}
-    }
     Ok(Measured { report: meter.report(), back, ended })
 }
 
@@ -91,7 +102,7 @@ fn answers(bench: &Bench) -> Router {
 
 /// Connects, and learns whether the peer can be asked for this.
 async fn prepare(node: &Node, bench: &Bench) -> Result {
-    let peer = node.peer(bench.peer.as_str()).within(bench.deadline).fail_fast().at_most_once();
+    let peer = node.peer(bench.peer.as_str()).within(bench.deadline).fail_fast();
     let enabled = peer.request(DescribeMethods {}).await.map_err(tell)?.methods;
     check_method(&bench.peer, &bench.load.method, bench.writes, &enabled)?;
     if bench.back.is_some() {
@@ -104,7 +115,7 @@ async fn prepare(node: &Node, bench: &Bench) -> Result {
 
 /// Asks, and is asked back: what the peer measured, where it was to.
 async fn ask(node: &Node, bench: &Bench, meter: Meter) -> Result<Option<Report>> {
-    let peer = node.peer(bench.peer.as_str()).fail_fast();
+    let peer = node.peer(bench.peer.as_str()).fail_fast().at_most_once();
     let asking = async {
         let load = bench.load.clone().run(peer.clone().within(bench.deadline), meter);
         node.run(load).await?.map_err(tell)

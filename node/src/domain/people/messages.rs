@@ -1,12 +1,11 @@
 //! What is asked of the directory, and what it answers.
 
-use std::fmt;
 use std::str::FromStr;
 
-use bothways_protocol::{DisplayName, Effect, Method, NameError, NodeName};
+use bothways_protocol::{Cursor, DisplayName, Effect, Method, NameError, NodeName};
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
-use uuid::Uuid;
+
+use crate::domain::id::id;
 
 /// How many people a page has where no limit is given.
 pub const PAGE_DEFAULT: u16 = 50;
@@ -150,55 +149,15 @@ pub struct PeoplePage {
     /// The store's revision when this page was read: who follows the changes behind that of the
     /// first page misses none.
     pub revision: u64,
+    /// Where to watch on from: `people.watch` from the first page's cursor tells of every change
+    /// that the pages do not show yet.
+    pub cursor: Cursor,
 }
 
-/// The id of a person: a UUID, version 7 (RFC 9562 §5.7), so that ids sort by when they were
-/// given. Written as text on the wire, too.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct PersonId(Uuid);
-
-/// A text that is no person's id.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("this is no person's id: use one that people.create or people.list gave")]
-pub struct PersonIdError;
-
-impl PersonId {
-    /// A new id, greater than those that this process drew before.
-    pub(super) fn draw() -> Self {
-        Self(Uuid::now_v7())
-    }
-}
-
-impl fmt::Display for PersonId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
-    }
-}
-
-impl FromStr for PersonId {
-    type Err = PersonIdError;
-
-    fn from_str(text: &str) -> Result<Self, PersonIdError> {
-        match Uuid::try_parse(text) {
-            Ok(id) if id.get_version_num() == 7 => Ok(Self(id)),
-            _ => Err(PersonIdError),
-        }
-    }
-}
-
-impl TryFrom<String> for PersonId {
-    type Error = PersonIdError;
-
-    fn try_from(text: String) -> Result<Self, PersonIdError> {
-        text.parse()
-    }
-}
-
-impl From<PersonId> for String {
-    fn from(id: PersonId) -> Self {
-        id.to_string()
-    }
+id! {
+    /// The id of a person.
+    PersonId, PersonIdError, "people",
+    "this is no person's id: use one that people.create or people.list gave"
 }
 
 /// What a person is called: written as every [`DisplayName`] is.

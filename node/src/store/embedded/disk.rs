@@ -3,51 +3,37 @@
 //!
 //! redb stops reading, too, once any write of its has failed. So it is not told: from the first
 //! failure on nothing more reaches the file, and what redb still writes is kept in memory, where
-//! it reads it again. The writer asks [`Fault::check`] before it acknowledges anything.
-//! The file stays as a crash at that moment would leave it, which the next start repairs.
+//! it reads it again. The writer asks [`Disk::check`] before it acknowledges anything.
+//! The file stays as a crash at that moment would leave it, which the next start repairs; or what
+//! is kept is written after all ([`Disk::mend`]), where nothing but a write has failed.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::ops::Bound;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use redb::{BackendError, StorageBackend};
 
-/// The size of what is kept in memory at a time, in bytes.
-const BLOCK: usize = 4096;
+use super::fault::{Failed, Fault};
+use super::kept::Kept;
 
-/// The first failure of a disk, if it had one.
-#[derive(Debug, Default)]
-pub(super) struct Fault(OnceLock<String>);
-
-impl Fault {
-    /// Whether all that was written so far has reached the file.
-    pub(super) fn check(&self) -> Result<(), String> {
-        self.0.get().map_or(Ok(()), |what| Err(what.clone()))
-    }
-
-    fn has_come(&self) -> bool {
-        self.0.get().is_some()
-    }
-
-    fn note(&self, doing: &str, error: &io::Error) {
-        // Only the first is noted: what follows has it for its cause.
-        let _ = self.0.set(format!("{doing} failed: {error}"));
-    }
-}
-
-/// A file that takes no more writes once one has failed.
+/// A file that takes no more writes once one has failed. What is cloned is the way to it.
 #[derive(Debug)]
 pub(super) struct Disk<B> {
-    file: B,
+    file: Arc<B>,
     fault: Arc<Fault>,
-    kept: Mutex<Kept>,
+    kept: Arc<Mutex<Kept>>,
+}
+
+impl<B> Clone for Disk<B> {
+    fn clone(&self) -> Self {
+        let (file, fault, kept) = (Arc::clone(&self.file), self.fault.clone(), self.kept.clone());
+        Self { file, fault, kept }
+    }
 }
 
 impl<B: StorageBackend> Disk<B> {
-    pub(super) fn over(file: B) -> (Self, Arc<Fault>) {
-        let fault = Arc::new(Fault::default());
-        (Self { file, fault: Arc::clone(&fault), kept: Mutex::default() }, fault)
+    pub(super) fn over(file: B) -> Self {
+        Self { file: Arc::new(file), fault: Arc::default(), kept: Arc::default() }
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
@@ -55,36 +41,93 @@ impl<B: StorageBackend> Disk<B> {
     }
 
     /// Does one act on the file, or notes why it failed; false where it has not reached the file.
-    fn reaches(&self, doing: &str, act: impl FnOnce(&B) -> io::Result<()>) -> bool {
+    fn reaches(
+        &self,
+        act: impl FnOnce(&B) -> io::Result<()>,
+        failed: impl FnOnce(&io::Error) -> Failed,
+    ) -> bool {
         if self.fault.has_come() {
             return false;
         }
         let done = act(&self.file);
         if let Err(error) = &done {
-            self.fault.note(doing, error);
+            self.fault.note(failed(error));
         }
         done.is_ok()
+    }
+
+    /// Writes what was kept, the header last: what it refers to is durable before it is. A crash
+    /// in between leaves what one in the midst of a commit does.
+    fn write_kept(&self, kept: &Kept) -> Result<(), Failed> {
+        let (file, writing) = (&*self.file, |error| Failed::write(&error));
+        let sync = || file.sync_data().map_err(|error| Failed::sync(&error));
+        let before = file.len().map_err(writing)?;
+        let len = kept.len().unwrap_or(before);
+        if len > before {
+            file.set_len(len).map_err(writing)?;
+        }
+        for (start, block) in kept.blocks_behind_header(len) {
+            file.write(start, block).map_err(writing)?;
+        }
+        sync()?;
+        if let Some(header) = kept.header(len) {
+            file.write(0, header).map_err(writing)?;
+        }
+        if len < before {
+            file.set_len(len).map_err(writing)?;
+        }
+        sync()
+    }
+}
+
+/// What the writer has to know of a disk, whatever file there is.
+pub(super) trait Health: Send {
+    /// Whether all that was written so far has reached the file.
+    fn check(&self) -> Result<(), Failed>;
+
+    /// Writes what has not reached the file, and makes it durable. Readers read on meanwhile; a
+    /// disk that has failed at an fsync is not mended.
+    fn mend(&self) -> Result<(), Failed>;
+}
+
+impl<B: StorageBackend> Health for Disk<B> {
+    fn check(&self) -> Result<(), Failed> {
+        self.fault.check()
+    }
+
+    fn mend(&self) -> Result<(), Failed> {
+        if let Err(failed @ Failed::Sync(_)) = self.fault.check() {
+            return Err(failed);
+        }
+        let kept = self.kept().clone();
+        if let Err(failed) = self.write_kept(&kept) {
+            self.fault.note(failed.clone());
+            return Err(failed);
+        }
+        // The writer's thread alone writes, and is here: nothing was kept in the meantime.
+        let mut kept = self.kept();
+        *kept = Kept::default();
+        self.fault.mended();
+        Ok(())
     }
 }
 
 impl<B: StorageBackend> StorageBackend for Disk<B> {
     fn len(&self) -> io::Result<u64> {
-        match self.kept().len {
-            Some(len) => Ok(len),
-            None => self.file.len(),
-        }
+        let kept = self.kept().len();
+        kept.map_or_else(|| self.file.len(), Ok)
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         if self.fault.has_come() {
-            self.kept().read(&self.file, offset, out)
+            self.kept().read(&*self.file, offset, out)
         } else {
             self.file.read(offset, out)
         }
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        if self.reaches("resizing the store", |file| file.set_len(len)) {
+        if self.reaches(|file| file.set_len(len), Failed::write) {
             return Ok(());
         }
         self.kept().set_len(len);
@@ -92,15 +135,15 @@ impl<B: StorageBackend> StorageBackend for Disk<B> {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.reaches("fsync of the store", StorageBackend::sync_data);
+        self.reaches(StorageBackend::sync_data, Failed::sync);
         Ok(())
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        if self.reaches("writing the store", |file| file.write(offset, data)) {
+        if self.reaches(|file| file.write(offset, data), Failed::write) {
             return Ok(());
         }
-        self.kept().write(&self.file, offset, data)
+        self.kept().write(&*self.file, offset, data)
     }
 
     fn close(&self) -> io::Result<()> {
@@ -136,81 +179,6 @@ impl<B: StorageBackend> StorageBackend for Disk<B> {
     }
 }
 
-/// What did not reach the file: at most what one transaction and the closing write.
-#[derive(Debug, Default)]
-struct Kept {
-    /// The length that redb believes in, where it has changed it.
-    len: Option<u64>,
-    blocks: BTreeMap<u64, Box<[u8; BLOCK]>>,
-}
-
-impl Kept {
-    fn set_len(&mut self, len: u64) {
-        self.blocks.retain(|start, _| *start < len);
-        self.len = Some(len);
-    }
-
-    fn write(&mut self, file: &impl StorageBackend, offset: u64, data: &[u8]) -> io::Result<()> {
-        for part in parts(offset, data.len()) {
-            let mut block = self.block(file, part.start)?;
-            block[part.in_block].copy_from_slice(&data[part.in_whole]);
-            self.blocks.insert(part.start, block);
-        }
-        Ok(())
-    }
-
-    fn read(&self, file: &impl StorageBackend, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        for part in parts(offset, out.len()) {
-            let block = self.block(file, part.start)?;
-            out[part.in_whole].copy_from_slice(&block[part.in_block]);
-        }
-        Ok(())
-    }
-
-    /// A block as redb believes it to be: what was kept, else what the file has, else zeros.
-    /// (What the file has behind an end that redb has drawn in may come back: redb lengthens its
-    /// file for a transaction, and none is begun after a fault.)
-    fn block(&self, file: &impl StorageBackend, start: u64) -> io::Result<Box<[u8; BLOCK]>> {
-        if let Some(kept) = self.blocks.get(&start) {
-            return Ok(kept.clone());
-        }
-        let mut block = Box::new([0; BLOCK]);
-        let there = file.len()?.saturating_sub(start);
-        let there = usize::try_from(there).unwrap_or(BLOCK).min(BLOCK);
-        if there > 0 {
-            file.read(start, &mut block[..there])?;
-        }
-        Ok(block)
-    }
-}
-
-/// A stretch of bytes within one block.
-struct Part {
-    /// Where the block starts in the file.
-    start: u64,
-    in_block: std::ops::Range<usize>,
-    in_whole: std::ops::Range<usize>,
-}
-
-fn parts(offset: u64, len: usize) -> impl Iterator<Item = Part> {
-    let mut done = 0;
-    std::iter::from_fn(move || {
-        if done == len {
-            return None;
-        }
-        let at = offset + done as u64;
-        let within = usize::try_from(at % BLOCK as u64).unwrap_or(0);
-        let take = (BLOCK - within).min(len - done);
-        let part = Part {
-            start: at - within as u64,
-            in_block: within..within + take,
-            in_whole: done..done + take,
-        };
-        done += take;
-        Some(part)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
@@ -218,6 +186,7 @@ mod tests {
     use redb::backends::InMemoryBackend;
 
     use super::*;
+    use crate::store::embedded::kept::BLOCK;
 
     /// A file that fails from a moment on.
     #[derive(Debug, Default)]
@@ -261,10 +230,10 @@ mod tests {
 
     #[test]
     fn after_a_failed_write_the_file_stays_as_it_was_and_reads_see_what_was_written() {
-        let (disk, fault) = Disk::over(Failing::default());
+        let disk = Disk::over(Failing::default());
         disk.set_len(3 * BLOCK as u64).unwrap();
         disk.write(0, &[1; 3 * BLOCK]).unwrap();
-        assert_eq!(fault.check(), Ok(()));
+        assert_eq!(disk.check(), Ok(()));
 
         disk.file.fails.store(true, Ordering::SeqCst);
         disk.write(BLOCK as u64 - 2, &[2; 4]).unwrap();
@@ -273,7 +242,7 @@ mod tests {
         disk.set_len(5 * BLOCK as u64).unwrap();
         disk.write(4 * BLOCK as u64, &[4; 8]).unwrap();
 
-        assert!(fault.check().unwrap_err().starts_with("writing the store failed"));
+        assert!(matches!(disk.check(), Err(Failed::Write(_))));
         assert_eq!(read(&disk, BLOCK as u64 - 3, 6), [1, 2, 2, 2, 2, 1]);
         assert_eq!(read(&disk, 4, 4), [1, 3, 3, 1]);
         assert_eq!(read(&disk, 3 * BLOCK as u64 - 1, 3), [1, 0, 0]);
@@ -287,10 +256,41 @@ mod tests {
 
     #[test]
     fn the_first_fault_is_the_one_that_is_told() {
-        let (disk, fault) = Disk::over(Failing::default());
+        let disk = Disk::over(Failing::default());
         disk.file.fails.store(true, Ordering::SeqCst);
         disk.sync_data().unwrap();
         disk.write(0, &[1]).unwrap();
-        assert!(fault.check().unwrap_err().starts_with("fsync of the store failed"));
+        assert!(matches!(disk.check(), Err(Failed::Sync(_))));
+    }
+    #[test]
+    fn what_did_not_reach_the_file_is_written_when_it_works_again() {
+        let disk = Disk::over(Failing::default());
+        disk.set_len(2 * BLOCK as u64).unwrap();
+        disk.file.fails.store(true, Ordering::SeqCst);
+        disk.write(0, &[1; 8]).unwrap();
+        disk.set_len(4 * BLOCK as u64).unwrap();
+        disk.write(3 * BLOCK as u64, &[2; 8]).unwrap();
+        assert!(matches!(disk.mend(), Err(Failed::Write(_))));
+        assert!(disk.check().is_err());
+
+        disk.file.fails.store(false, Ordering::SeqCst);
+        disk.mend().unwrap();
+        assert_eq!(disk.check(), Ok(()));
+        let mut file = vec![0; 8];
+        disk.file.file.read(0, &mut file).unwrap();
+        assert_eq!((file.as_slice(), disk.file.len().unwrap()), (&[1; 8][..], 4 * BLOCK as u64));
+        disk.write(0, &[3; 8]).unwrap();
+        assert_eq!(read(&disk, 0, 9), [3, 3, 3, 3, 3, 3, 3, 3, 0]);
+        assert_eq!(read(&disk, 3 * BLOCK as u64, 2), [2, 2]);
+    }
+
+    #[test]
+    fn a_disk_that_has_failed_at_an_fsync_is_not_mended() {
+        let disk = Disk::over(Failing::default());
+        disk.file.fails.store(true, Ordering::SeqCst);
+        disk.sync_data().unwrap();
+        disk.file.fails.store(false, Ordering::SeqCst);
+        assert!(matches!(disk.mend(), Err(Failed::Sync(_))));
+        assert!(matches!(disk.check(), Err(Failed::Sync(_))));
     }
 }

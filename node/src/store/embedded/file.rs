@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use redb::backends::FileBackend;
 use redb::{Builder, Database, StorageBackend};
 
-use super::writer::BeginError;
+use super::founding::BeginError;
+use super::room::Room;
 use crate::store::OpenError;
 
 /// The file's name in the data folder.
@@ -19,12 +20,19 @@ const FILE: &str = "store.redb";
 pub(super) struct DataFolder {
     folder: PathBuf,
     file: PathBuf,
+    holds: Holds,
+}
+
+enum Holds {
+    Files,
+    Nothing,
 }
 
 impl DataFolder {
     /// The folder, made with mode 0700 where it is missing.
     pub(super) fn make(folder: &Path) -> Result<Self, OpenError> {
-        let place = Self { folder: folder.to_owned(), file: folder.join(FILE) };
+        let place =
+            Self { folder: folder.to_owned(), file: folder.join(FILE), holds: Holds::Files };
         let unusable = |source| OpenError::Io { path: folder.to_owned(), source };
         if !folder.is_dir() {
             let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
@@ -35,7 +43,15 @@ impl DataFolder {
 
     /// No folder: for messages about a store in memory.
     pub(super) fn none() -> Self {
-        Self { folder: "memory".into(), file: "memory".into() }
+        Self { folder: "memory".into(), file: "memory".into(), holds: Holds::Nothing }
+    }
+
+    /// The room in the folder.
+    pub(super) fn room(&self) -> Room {
+        match &self.holds {
+            Holds::Files => Room::in_folder(&self.folder),
+            Holds::Nothing => Room::in_memory(),
+        }
     }
 
     /// The file, made with mode 0600 where it is missing.
@@ -71,7 +87,7 @@ impl DataFolder {
     pub(super) fn explain(&self, error: BeginError) -> OpenError {
         let error = match error {
             BeginError::Foreign(why) => return self.foreign(why),
-            BeginError::Fault(why) => return self.unusable(io::Error::other(why)),
+            BeginError::Fault(why) => return self.unusable(io::Error::other(why.to_string())),
             BeginError::Database(error) => error,
         };
         match error {

@@ -2,12 +2,21 @@
 //!
 //! One thread writes, in groups: whatever waits becomes one transaction and one fsync, and is
 //! answered after it. Readers never meet that thread: they read the snapshot of the last group
-//! that was made durable.
+//! that was made durable, and the last changes from memory.
 
+mod clock;
 mod disk;
+mod fault;
 mod file;
+mod founding;
+mod kept;
+mod layout;
+mod room;
 mod snapshot;
+mod stopped;
 mod tables;
+mod tail;
+mod view;
 mod writer;
 
 use std::path::Path;
@@ -22,11 +31,11 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
     Change, ChangeKind, Changes, Key, Once, OpenError, Page, Prefix, Record, Revision, Store,
-    StoreError, VALUE_MAX_BYTES, Write,
+    StoreError, StoreId, VALUE_MAX_BYTES, Write,
 };
 use disk::Disk;
 use file::DataFolder;
-use snapshot::View;
+use view::View;
 use writer::{Ask, Writer};
 
 /// How much an embedded store holds at a time.
@@ -39,6 +48,14 @@ pub struct StoreBounds {
     /// How long an idempotency key is remembered, counted while the node runs; 24 hours. Time
     /// that passes while it does not run, and whatever the wall clock does, forgets no key.
     pub keys_for: Duration,
+    /// How long changes can be followed, counted as for [`keys_for`](Self::keys_for); 7 days.
+    pub changes_for: Duration,
+    /// How many bytes of values the changes that can be followed have; 1 GiB. The oldest are
+    /// trimmed with the next writes, some with each.
+    pub changes_bytes: u64,
+    /// How long a store that is read-only, because a write to the disk has failed, waits before
+    /// it tries to write again; 2 s.
+    pub mend_every: Duration,
     /// How much of the file is kept in memory, in bytes; 64 MiB.
     pub cache_bytes: usize,
 }
@@ -49,6 +66,9 @@ impl Default for StoreBounds {
             queue: 256,
             keys: 1_000_000,
             keys_for: Duration::from_secs(24 * 60 * 60),
+            changes_for: Duration::from_secs(7 * 24 * 60 * 60),
+            changes_bytes: 1024 * 1024 * 1024,
+            mend_every: Duration::from_secs(2),
             cache_bytes: 64 * 1024 * 1024,
         }
     }
@@ -60,6 +80,7 @@ impl Default for StoreBounds {
 /// what was handed over and lets go of the data a moment later.
 #[derive(Debug)]
 pub struct Embedded {
+    id: StoreId,
     /// The way to the writer's thread, which ends once all of these are gone.
     asks: mpsc::Sender<Ask>,
     /// What readers see; the writer publishes to it.
@@ -95,17 +116,17 @@ impl Embedded {
         backend: impl StorageBackend,
         bounds: &StoreBounds,
     ) -> Result<Self, OpenError> {
-        let (disk, fault) = Disk::over(backend);
-        let database = folder.database(disk, bounds.cache_bytes)?;
+        let disk = Disk::over(backend);
+        let database = folder.database(disk.clone(), bounds.cache_bytes)?;
         let (asks, waiting) = mpsc::channel(bounds.queue.max(1));
-        let writer = Writer::begin(database, fault, waiting, bounds)
+        let writer = Writer::begin(database, Box::new(disk), folder.room(), waiting, bounds)
             .map_err(|error| folder.explain(error))?;
-        let view = writer.view();
+        let (id, view) = (writer.id(), writer.view());
         let thread = std::thread::Builder::new()
             .name("store".to_owned())
             .spawn(move || writer.run())
             .map_err(|source| folder.unusable(source))?;
-        Ok(Self { asks, view, thread: Mutex::new(Some(thread)) })
+        Ok(Self { id, asks, view, thread: Mutex::new(Some(thread)) })
     }
 
     async fn hand_over(&self, write: Write) -> Result<Change, StoreError> {
@@ -158,17 +179,30 @@ impl Store for Embedded {
         Box::pin(async move { self.view.snapshot()?.list(prefix, after, limit) })
     }
 
+    fn list_index<'a>(
+        &'a self,
+        prefix: &'a Prefix,
+        after: Option<&'a Key>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page, StoreError>> {
+        Box::pin(async move { self.view.snapshot()?.list_index(prefix, after, limit) })
+    }
+
     fn changes_after<'a>(
         &'a self,
         after: Revision,
         prefix: &'a Prefix,
         limit: usize,
     ) -> BoxFuture<'a, Result<Changes, StoreError>> {
-        Box::pin(async move { self.view.snapshot()?.changes_after(after, prefix, limit) })
+        Box::pin(async move { self.view.changes_after(after, prefix, limit) })
     }
 
     fn done<'a>(&'a self, once: &'a Once) -> BoxFuture<'a, Result<Option<Change>, StoreError>> {
         Box::pin(async move { self.view.snapshot()?.done(once) })
+    }
+
+    fn id(&self) -> StoreId {
+        self.id
     }
 
     fn newest(&self) -> watch::Receiver<Revision> {

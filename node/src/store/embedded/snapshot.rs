@@ -1,72 +1,24 @@
 //! What readers see: the tables as the last durable group of writes left them.
 
 use std::ops::Bound;
-use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
 use redb::{Database, ReadOnlyTable, ReadableDatabase};
-use tokio::sync::watch;
 
-use super::tables::{
-    CHANGES, LoggedChange, META, NEWEST, OLDEST, ONCE, OnceKey, RECORDS, change_of, find_done,
+use super::layout::{
+    CHANGES, INDEX, LoggedChange, META, NEWEST, OLDEST, ONCE, OnceKey, RECORDS, change_of,
     stored_key,
 };
+use super::tables::find_done;
+use super::tail::{Gathered, SCAN_MAX};
 use crate::store::{
     Change, Changes, Key, Once, PAGE_MAX_BYTES, Page, Prefix, Record, Revision, StoreError,
 };
 
-/// How many entries of the log one read passes, where few of them are of the keys asked for.
-const SCAN_MAX: usize = 4096;
-
-/// Where the writer leaves the newest snapshot for the readers.
-#[derive(Debug)]
-pub(super) struct View {
-    /// `None` once the store is closed.
-    snapshot: RwLock<Option<Arc<Snapshot>>>,
-    newest: watch::Sender<Revision>,
-}
-
-impl View {
-    pub(super) fn of(snapshot: Snapshot) -> Self {
-        let newest = watch::Sender::new(snapshot.newest);
-        Self { snapshot: RwLock::new(Some(Arc::new(snapshot))), newest }
-    }
-
-    /// The newest snapshot.
-    pub(super) fn snapshot(&self) -> Result<Arc<Snapshot>, StoreError> {
-        let snapshot = self.snapshot.read().unwrap_or_else(PoisonError::into_inner);
-        snapshot.clone().ok_or(StoreError::Closed)
-    }
-
-    /// The newest revision that readers see, and a way to wait for the next.
-    pub(super) fn newest(&self) -> watch::Receiver<Revision> {
-        self.newest.subscribe()
-    }
-
-    /// Lets readers see a snapshot, and wakes those who wait for it.
-    pub(super) fn publish(&self, snapshot: Snapshot) {
-        let newest = snapshot.newest;
-        self.replace(Some(Arc::new(snapshot)));
-        self.newest.send_replace(newest);
-    }
-
-    /// Lets go of the last snapshot: readers find the store closed.
-    pub(super) fn close(&self) {
-        self.replace(None);
-    }
-
-    fn replace(&self, next: Option<Arc<Snapshot>>) {
-        let mut snapshot = self.snapshot.write().unwrap_or_else(PoisonError::into_inner);
-        let last = std::mem::replace(&mut *snapshot, next);
-        // Letting go of a read transaction takes redb's locks: not while readers wait for ours.
-        drop(snapshot);
-        drop(last);
-    }
-}
-
 /// The tables at one revision.
 pub(super) struct Snapshot {
     records: ReadOnlyTable<&'static str, (u64, &'static [u8])>,
+    index: ReadOnlyTable<&'static str, &'static str>,
     changes: ReadOnlyTable<u64, LoggedChange<'static>>,
     once: ReadOnlyTable<OnceKey<'static>, (&'static [u8; 32], u64)>,
     newest: Revision,
@@ -87,6 +39,7 @@ impl Snapshot {
         let number = |name| Ok::<_, redb::Error>(meta.get(name)?.map_or(0, |found| found.value()));
         Ok(Self {
             records: transaction.open_table(RECORDS)?,
+            index: transaction.open_table(INDEX)?,
             changes: transaction.open_table(CHANGES)?,
             once: transaction.open_table(ONCE)?,
             newest: Revision(number(NEWEST)?),
@@ -109,11 +62,7 @@ impl Snapshot {
         after: Option<&Key>,
         limit: usize,
     ) -> Result<Page, StoreError> {
-        let start = match after {
-            Some(key) if key.as_str() >= prefix.as_str() => Bound::Excluded(key.as_str()),
-            _ => Bound::Included(prefix.as_str()),
-        };
-        let range = self.records.range::<&str>((start, Bound::Unbounded)).map_err(unreadable)?;
+        let range = self.records.range::<&str>(behind(prefix, after)).map_err(unreadable)?;
         let mut page = Page { records: Vec::new(), next: None, revision: self.newest };
         let mut bytes = 0;
         for entry in range {
@@ -136,38 +85,88 @@ impl Snapshot {
         Ok(page)
     }
 
+    /// The records behind index keys; an index key that leads nowhere is passed over.
+    pub(super) fn list_index(
+        &self,
+        prefix: &Prefix,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<Page, StoreError> {
+        let range = self.index.range::<&str>(behind(prefix, after)).map_err(unreadable)?;
+        let mut page = Page { records: Vec::new(), next: None, revision: self.newest };
+        let mut last = None;
+        let mut bytes = 0;
+        for (passed, entry) in range.enumerate() {
+            let (other, key) = entry.map_err(unreadable)?;
+            if !prefix.holds(other.value()) {
+                break;
+            }
+            if page.records.len() >= limit || bytes >= PAGE_MAX_BYTES || passed >= SCAN_MAX {
+                page.next = last;
+                break;
+            }
+            if let Some(record) = self.get(&stored_key(key.value())?)? {
+                bytes += record.value.len();
+                page.records.push(record);
+            }
+            last = Some(stored_key(other.value())?);
+        }
+        Ok(page)
+    }
+
     pub(super) fn changes_after(
         &self,
         after: Revision,
         prefix: &Prefix,
         limit: usize,
     ) -> Result<Changes, StoreError> {
+        self.check_kept(after)?;
+        let range = (Bound::Excluded(after.0), Bound::Unbounded);
+        let mut gathered = Gathered::behind(after, limit);
+        for entry in self.changes.range::<u64>(range).map_err(unreadable)? {
+            let (revision, logged) = entry.map_err(unreadable)?;
+            let (revision, logged) = (revision.value(), logged.value());
+            let bytes = prefix.holds(logged.1).then(|| logged.2.map_or(0, <[u8]>::len));
+            if !gathered.pass(Revision(revision), bytes, || change_of(revision, logged))? {
+                break;
+            }
+        }
+        Ok(gathered.found())
+    }
+
+    /// Whether the log still has all that was changed behind a revision.
+    pub(super) fn check_kept(&self, after: Revision) -> Result<(), StoreError> {
         let (oldest, newest) = (self.oldest, self.newest);
         if after < oldest || after > newest {
             return Err(StoreError::OutOfRange { asked: after, oldest, newest });
         }
-        let range = (Bound::Excluded(after.0), Bound::Unbounded);
-        let range = self.changes.range::<u64>(range).map_err(unreadable)?;
-        let mut found = Changes { changes: Vec::new(), through: after };
-        let mut bytes = 0;
-        for entry in range.take(SCAN_MAX) {
-            let (revision, logged) = entry.map_err(unreadable)?;
-            let (_age, key, value) = logged.value();
-            if prefix.holds(key) {
-                if found.changes.len() >= limit || bytes >= PAGE_MAX_BYTES {
-                    break;
-                }
-                bytes += value.map_or(0, <[u8]>::len);
-                found.changes.push(change_of(revision.value(), logged.value())?);
-            }
-            found.through = Revision(revision.value());
-        }
-        Ok(found)
+        Ok(())
+    }
+
+    /// The revisions of all changes in the file, those included that can no longer be followed.
+    #[cfg(test)]
+    pub(super) fn logged(&self) -> Result<Vec<u64>, redb::Error> {
+        let changes = self.changes.range::<u64>(..)?;
+        changes.map(|entry| Ok(entry?.0.value())).collect()
+    }
+
+    /// The revision of the last change that this snapshot has.
+    pub(super) fn newest(&self) -> Revision {
+        self.newest
     }
 
     pub(super) fn done(&self, once: &Once) -> Result<Option<Change>, StoreError> {
         find_done(&self.once, &self.changes, once).map_err(unreadable)?
     }
+}
+
+/// Where a listing begins: behind a key, or with the first that the prefix holds.
+fn behind<'a>(prefix: &'a Prefix, after: Option<&'a Key>) -> (Bound<&'a str>, Bound<&'a str>) {
+    let start = match after {
+        Some(key) if key.as_str() >= prefix.as_str() => Bound::Excluded(key.as_str()),
+        _ => Bound::Included(prefix.as_str()),
+    };
+    (start, Bound::Unbounded)
 }
 
 fn unreadable(error: impl Into<redb::Error>) -> StoreError {

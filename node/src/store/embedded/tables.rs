@@ -1,84 +1,26 @@
-//! What stands in the file, and how one write changes it.
+//! How one write changes what stands in the file.
 
-use bytes::Bytes;
-use redb::{ReadableTable, ReadableTableMetadata, Table, TableDefinition, WriteTransaction};
+mod trimming;
 
-use crate::store::{
-    Change, ChangeKind, Expect, Key, Once, Revision, StoreBounds, StoreError, Write,
+use redb::{ReadableTable, Table, WriteTransaction};
+
+use super::layout::{
+    AGE_MS, CHANGES, CHANGES_BYTES, INDEX, LoggedChange, META, NEWEST, OLDEST, ONCE, ONCE_AGES,
+    OnceKey, RECORDS, change_of, once_key,
 };
-
-/// Key → the revision of the change that made the record, and its value.
-pub(super) const RECORDS: TableDefinition<'static, &str, (u64, &[u8])> =
-    TableDefinition::new("records");
-
-/// Revision → [`LoggedChange`]. Who trims it begins at the first, moves [`OLDEST`] on, and keeps
-/// what [`ONCE`] refers to: the answer to a repeated write is read here.
-pub(super) const CHANGES: TableDefinition<'static, u64, LoggedChange<'static>> =
-    TableDefinition::new("changes");
-
-/// The store's age when the change was made (milliseconds), the record's key, and its value or
-/// that it was deleted.
-pub(super) type LoggedChange<'a> = (u64, &'a str, Option<&'a [u8]>);
-
-/// [`OnceKey`] → the digest of the params, and the revision of the change that was made.
-pub(super) const ONCE: TableDefinition<'static, OnceKey<'static>, (&[u8; 32], u64)> =
-    TableDefinition::new("once");
-
-/// Revision → the store's age then (milliseconds), and the key in [`ONCE`]: what to forget first.
-const ONCE_AGES: TableDefinition<'static, u64, (u64, OnceKey<'static>)> =
-    TableDefinition::new("once_ages");
-
-/// The idempotency key, the caller and the method.
-pub(super) type OnceKey<'a> = (&'a [u8; 16], &'a str, &'a str);
-
-/// A few numbers under a name.
-pub(super) const META: TableDefinition<'static, &str, u64> = TableDefinition::new("meta");
-
-/// In [`META`]: how the tables are to be read, [`FORMAT_OURS`].
-pub(super) const FORMAT: &str = "format";
-/// In [`META`]: the revision of the newest change.
-pub(super) const NEWEST: &str = "newest";
-/// In [`META`]: the revision behind which all changes are in the log.
-pub(super) const OLDEST: &str = "oldest";
-/// In [`META`]: how long the store has been open in its life, in milliseconds.
-pub(super) const AGE_MS: &str = "age_ms";
-
-/// The format that this code reads and writes.
-pub(super) const FORMAT_OURS: u64 = 1;
-
-/// The most idempotency keys that one transaction forgets: twice as many as it can add, so that
-/// forgetting keeps up and costs no single write much.
-const FORGET_MAX: u64 = 2 * super::writer::GROUP_MAX as u64;
-
-/// The parts of an idempotency key, as they stand in the file.
-pub(super) fn once_key(once: &Once) -> OnceKey<'_> {
-    (&once.key.0, once.caller.as_str(), once.method.as_str())
-}
-
-/// A change as it is read back.
-pub(super) fn change_of(revision: u64, logged: LoggedChange<'_>) -> Result<Change, StoreError> {
-    let (_age, key, value) = logged;
-    let kind =
-        value.map_or(ChangeKind::Delete, |value| ChangeKind::Put(Bytes::copy_from_slice(value)));
-    Ok(Change { revision: Revision(revision), key: stored_key(key)?, kind })
-}
-
-/// A key as it is read back.
-pub(super) fn stored_key(text: &str) -> Result<Key, StoreError> {
-    text.parse().map_err(|error: crate::store::KeyError| StoreError::Corrupt {
-        what: "a key".to_owned(),
-        why: error.to_string(),
-    })
-}
+use crate::store::{Change, ChangeKind, Expect, Key, Once, Revision, StoreError, Write};
 
 /// The tables within one write transaction.
 pub(super) struct Tables<'t> {
     records: Table<'t, &'static str, (u64, &'static [u8])>,
+    index: Table<'t, &'static str, &'static str>,
     changes: Table<'t, u64, LoggedChange<'static>>,
     once: Table<'t, OnceKey<'static>, (&'static [u8; 32], u64)>,
     once_ages: Table<'t, u64, (u64, OnceKey<'static>)>,
     meta: Table<'t, &'static str, u64>,
     newest: u64,
+    oldest: u64,
+    changes_bytes: u64,
     age_ms: u64,
 }
 
@@ -89,25 +31,21 @@ impl<'t> Tables<'t> {
         age_ms: u64,
     ) -> Result<Self, redb::Error> {
         let meta = transaction.open_table(META)?;
-        let newest = meta.get(NEWEST)?.map_or(0, |newest| newest.value());
+        let number = |name| Ok::<_, redb::Error>(meta.get(name)?.map_or(0, |found| found.value()));
+        let (newest, oldest) = (number(NEWEST)?, number(OLDEST)?);
+        let changes_bytes = number(CHANGES_BYTES)?;
         Ok(Self {
             records: transaction.open_table(RECORDS)?,
+            index: transaction.open_table(INDEX)?,
             changes: transaction.open_table(CHANGES)?,
             once: transaction.open_table(ONCE)?,
             once_ages: transaction.open_table(ONCE_AGES)?,
             meta,
             newest,
+            oldest,
+            changes_bytes,
             age_ms,
         })
-    }
-
-    /// Notes the format and the counters of a store that has none yet.
-    pub(super) fn found(&mut self) -> Result<(), redb::Error> {
-        self.meta.insert(FORMAT, FORMAT_OURS)?;
-        for counter in [NEWEST, OLDEST, AGE_MS] {
-            self.meta.insert(counter, 0)?;
-        }
-        Ok(())
     }
 
     /// The revision of the newest change, those of this transaction included.
@@ -118,6 +56,8 @@ impl<'t> Tables<'t> {
     /// Notes how far this transaction has come: the last step before its commit.
     pub(super) fn finish(mut self) -> Result<(), redb::Error> {
         self.meta.insert(NEWEST, self.newest)?;
+        self.meta.insert(OLDEST, self.oldest)?;
+        self.meta.insert(CHANGES_BYTES, self.changes_bytes)?;
         self.meta.insert(AGE_MS, self.age_ms)?;
         Ok(())
     }
@@ -153,10 +93,13 @@ impl<'t> Tables<'t> {
         let value = match &write.kind {
             ChangeKind::Put(value) => {
                 self.records.insert(key, (revision, value.as_ref()))?;
+                self.find_by(&write.index, key)?;
+                self.changes_bytes += value.len() as u64;
                 Some(value.as_ref())
             }
             ChangeKind::Delete => {
                 self.records.remove(key)?;
+                self.find_no_more_by(&write.index, key)?;
                 None
             }
         };
@@ -169,31 +112,21 @@ impl<'t> Tables<'t> {
         Ok(Change { revision: Revision(revision), key, kind: write.kind.clone() })
     }
 
-    /// Forgets the idempotency keys that are too old, and the oldest where `incoming` more would
-    /// be too many.
-    pub(super) fn forget(
-        &mut self,
-        bounds: &StoreBounds,
-        incoming: u64,
-    ) -> Result<(), redb::Error> {
-        let too_old = u64::try_from(bounds.keys_for.as_millis()).unwrap_or(u64::MAX);
-        let mut too_many = (self.once.len()? + incoming).saturating_sub(bounds.keys);
-        for _ in 0..FORGET_MAX {
-            let Some((revision, age)) = self.oldest_once()? else { break };
-            if too_many == 0 && self.age_ms.saturating_sub(age) < too_old {
-                break;
-            }
-            too_many = too_many.saturating_sub(1);
-            if let Some(entry) = self.once_ages.remove(revision)? {
-                self.once.remove(entry.value().1)?;
-            }
+    fn find_by(&mut self, index: &[Key], key: &str) -> Result<(), redb::Error> {
+        for other in index {
+            self.index.insert(other.as_str(), key)?;
         }
         Ok(())
     }
 
-    fn oldest_once(&self) -> Result<Option<(u64, u64)>, redb::Error> {
-        let first = self.once_ages.first()?;
-        Ok(first.map(|(revision, entry)| (revision.value(), entry.value().0)))
+    fn find_no_more_by(&mut self, index: &[Key], key: &str) -> Result<(), redb::Error> {
+        for other in index {
+            // Another record may be found there since.
+            if self.index.get(other.as_str())?.is_some_and(|found| found.value() == key) {
+                self.index.remove(other.as_str())?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -233,6 +166,8 @@ pub(super) fn find_done(
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
 
     #[test]
@@ -255,7 +190,8 @@ mod tests {
         ];
         for (expect, deletes, found, refused) in table {
             let kind = if deletes { ChangeKind::Delete } else { ChangeKind::Put(Bytes::new()) };
-            let write = Write { key: "a".parse().unwrap(), expect, kind, once: None };
+            let key = "a".parse().unwrap();
+            let write = Write { key, expect, kind, index: Vec::new(), once: None };
             let judged = judge(&write, found.map(Revision)).err().map(|error| match error {
                 StoreError::Missing { .. } => "missing",
                 StoreError::Exists { .. } => "exists",

@@ -1,6 +1,10 @@
 //! What the embedded store holds beyond the conformance suite: files, restarts, bounds.
 
 mod failing_disk;
+mod mending;
+mod tail;
+mod trimming;
+mod upgrading;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -176,9 +180,9 @@ fn a_redb_file_of_another_program_and_a_newer_store_are_refused() {
     write("theirs", 1);
     let refused = open(folder.path()).unwrap_err();
     assert!(refused.to_string().contains("another program"), "{refused}");
-    write("meta", 2);
+    write("meta", 3);
     let refused = open(folder.path()).unwrap_err();
-    assert!(refused.to_string().contains("its format is 2"), "{refused}");
+    assert!(refused.to_string().contains("its format is 3"), "{refused}");
 }
 
 #[tokio::test]

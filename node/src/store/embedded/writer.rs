@@ -1,15 +1,21 @@
 //! The one thread that writes: whatever waits becomes one transaction, one fsync, many answers.
 
 use std::sync::Arc;
-use std::time::Instant;
 
-use redb::{Database, Durability, ReadableDatabase};
+use redb::{Database, Durability};
+use tokio::runtime::Builder;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
 
-use super::disk::Fault;
-use super::snapshot::{Snapshot, View};
-use super::tables::{AGE_MS, FORMAT, FORMAT_OURS, META, Tables};
-use crate::store::{Change, Once, StoreBounds, StoreError, Write};
+use super::clock::Clock;
+use super::disk::Health;
+use super::founding::{BeginError, Founded};
+use super::room::Room;
+use super::snapshot::Snapshot;
+use super::stopped::{Stop, Stopped};
+use super::tables::Tables;
+use super::view::View;
+use crate::store::{Change, ReadOnlyUntil, StoreBounds, StoreError, StoreId, Write};
 
 /// The most writes that one transaction takes.
 pub(super) const GROUP_MAX: usize = 256;
@@ -26,14 +32,16 @@ pub(super) enum Ask {
 
 /// The thread's state: it alone has the database, so what it closes is closed.
 pub(super) struct Writer {
+    id: StoreId,
     database: Database,
-    /// What failed on the disk, if anything did: redb itself is not told.
-    fault: Arc<Fault>,
+    /// Knows what failed on the disk, if anything did: redb itself is not told.
+    disk: Box<dyn Health>,
+    room: Room,
     asks: mpsc::Receiver<Ask>,
     view: Arc<View>,
     bounds: StoreBounds,
     clock: Clock,
-    /// Why no write is taken any more; never taken back.
+    /// Why no write is taken now.
     stopped: Option<Stopped>,
     /// Those who wait for the end.
     closing: Vec<Answer<()>>,
@@ -43,21 +51,22 @@ impl Writer {
     /// Makes the tables of a new store, or reads where an old one stands.
     pub(super) fn begin(
         database: Database,
-        fault: Arc<Fault>,
+        disk: Box<dyn Health>,
+        room: Room,
         asks: mpsc::Receiver<Ask>,
         bounds: &StoreBounds,
     ) -> Result<Self, BeginError> {
-        let clock = match age_of(&database)? {
-            Some(age_ms) => Clock::going_on(age_ms),
-            None => {
-                found(&database)?;
-                Clock::going_on(0)
-            }
-        };
+        let Founded { id, age_ms } = Founded::of(&database)?;
+        let clock = Clock::going_on(age_ms);
         let view = Arc::new(View::of(Snapshot::of(&database)?));
-        fault.check().map_err(BeginError::Fault)?;
-        let (bounds, closing) = (bounds.clone(), Vec::new());
-        Ok(Self { database, fault, asks, view, bounds, clock, stopped: None, closing })
+        disk.check().map_err(BeginError::Fault)?;
+        let (bounds, stopped, closing) = (bounds.clone(), None, Vec::new());
+        Ok(Self { id, database, disk, room, asks, view, bounds, clock, stopped, closing })
+    }
+
+    /// The store's own name, which never changes.
+    pub(super) fn id(&self) -> StoreId {
+        self.id
     }
 
     /// What readers see of this writer's work.
@@ -67,13 +76,46 @@ impl Writer {
 
     /// Writes until it is closed or nobody is left who could ask.
     pub(super) fn run(mut self) {
-        while let Some(first) = self.asks.blocking_recv() {
-            let group = self.gather(first);
-            if !group.is_empty() {
-                self.serve(group);
+        loop {
+            match self.wait() {
+                Woken::Asked(first) => {
+                    let group = self.gather(first);
+                    if !group.is_empty() {
+                        self.serve(group);
+                    }
+                }
+                Woken::ToTryAgain => self.try_again(),
+                Woken::ToEnd => break,
             }
         }
         self.end();
+    }
+
+    /// Waits for what there is to do next; what it is time for goes before what is asked.
+    fn wait(&mut self) -> Woken {
+        let asked = |ask: Option<Ask>| ask.map_or(Woken::ToEnd, Woken::Asked);
+        match self.stopped.as_ref().and_then(Stopped::next_try) {
+            None => asked(self.asks.blocking_recv()),
+            Some(time) if time <= Instant::now() => Woken::ToTryAgain,
+            Some(time) => next_before(&mut self.asks, time).map_or(Woken::ToTryAgain, asked),
+        }
+    }
+
+    /// Tries to write what could not be written: then it is durable, readers see it, and writes
+    /// are taken again.
+    fn try_again(&mut self) {
+        let Some(stopped) = &mut self.stopped else { return };
+        if !stopped.try_again(&*self.disk, &self.room, self.bounds.mend_every) {
+            return;
+        }
+        match Snapshot::of(&self.database) {
+            Ok(snapshot) => {
+                self.view.publish(snapshot, std::iter::empty());
+                self.stopped = None;
+                tracing::info!("store writes again");
+            }
+            Err(error) => stopped.give_up(error.to_string()),
+        }
     }
 
     /// What waits, up to a group.
@@ -110,38 +152,33 @@ impl Writer {
         }
         match self.commit(writes) {
             Ok(outcomes) => outcomes,
-            Err(why) => {
-                tracing::error!(error = %why, "store read-only until restart");
+            Err(stop) => {
                 let in_doubt = writes.iter().filter_map(|write| write.once.clone()).collect();
-                let stopped = self.stopped.insert(Stopped { why: why.into(), in_doubt });
+                let stopped = Stopped::by(&stop, in_doubt, self.bounds.mend_every);
+                let stopped = self.stopped.insert(stopped);
                 writes.iter().map(|_| Err(stopped.doubt())).collect()
             }
         }
     }
 
-    /// What a store that writes no more answers: what was written before, where the write is a
+    /// What a store that takes no writes answers: what was written before, where the write is a
     /// repeat of it.
     fn repeat(&self, write: &Write, stopped: &Stopped) -> Outcome {
-        let refused = || StoreError::ReadOnly { why: Arc::clone(&stopped.why) };
-        let Some(once) = &write.once else { return Err(refused()) };
-        match self.view.snapshot()?.done(once)? {
-            Some(before) => Ok(before),
-            None if stopped.in_doubt.contains(once) => Err(stopped.doubt()),
-            None => Err(refused()),
-        }
+        let Some(once) = &write.once else { return Err(stopped.refusal()) };
+        self.view.snapshot()?.done(once)?.ok_or_else(|| stopped.answer(once))
     }
 
     /// Makes a group durable and lets readers see it. After an error nothing of it may be
     /// acknowledged, and nothing may be written after it.
-    fn commit(&self, writes: &[Write]) -> Result<Vec<Outcome>, String> {
-        self.fault.check()?;
+    fn commit(&self, writes: &[Write]) -> Result<Vec<Outcome>, Stop> {
+        self.disk.check().map_err(Stop::Disk)?;
         let outcomes = self.transact(writes);
         // A fault of the disk is the cause of whatever redb made of it, success included.
-        self.fault.check()?;
-        let (outcomes, changed) = outcomes.map_err(|error| error.to_string())?;
+        self.disk.check().map_err(Stop::Disk)?;
+        let (outcomes, changed) = outcomes?;
         if changed {
-            let snapshot = Snapshot::of(&self.database).map_err(|error| error.to_string())?;
-            self.view.publish(snapshot);
+            let snapshot = Snapshot::of(&self.database)?;
+            self.view.publish(snapshot, outcomes.iter().flatten());
         }
         Ok(outcomes)
     }
@@ -152,6 +189,7 @@ impl Writer {
         let mut tables = Tables::open(&transaction, self.clock.age_ms())?;
         let before = tables.newest();
         tables.forget(&self.bounds, writes.len() as u64)?;
+        tables.trim(&self.bounds)?;
         let outcomes: Result<Vec<_>, _> = writes.iter().map(|write| tables.apply(write)).collect();
         let (outcomes, changed) = (outcomes?, tables.newest() > before);
         if changed {
@@ -168,11 +206,12 @@ impl Writer {
     fn end(self) {
         self.view.close();
         let closed = self.database.close().map_err(|error| error.to_string());
-        let ended = match (self.stopped, self.fault.check().and(closed)) {
-            (Some(Stopped { why, .. }), _) => Err(StoreError::ReadOnly { why }),
+        let closed = self.disk.check().map_err(|failed| failed.to_string()).and(closed);
+        let ended = match (self.stopped, closed) {
+            (Some(stopped), _) => Err(stopped.refusal()),
             (None, Err(why)) => {
                 tracing::error!(error = %why, "store closed with a fault");
-                Err(StoreError::ReadOnly { why: why.into() })
+                Err(StoreError::ReadOnly { why: why.into(), until: ReadOnlyUntil::Restarted })
             }
             (None, Ok(())) => Ok(()),
         };
@@ -185,95 +224,22 @@ impl Writer {
 
 type Outcome = Result<Change, StoreError>;
 
-/// What a writer knows of the group that it could not make durable.
-struct Stopped {
-    why: Arc<str>,
-    /// The keys of that group: what is sent again with one of them may have been stored.
-    in_doubt: Vec<Once>,
-}
-
-impl Stopped {
-    fn doubt(&self) -> StoreError {
-        StoreError::InDoubt { why: Arc::clone(&self.why) }
-    }
-}
-
-/// Why a writer cannot begin over a database that opened.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum BeginError {
-    /// There are tables, and they are not ours.
-    #[error("{0}")]
-    Foreign(String),
-    /// redb fails.
-    #[error(transparent)]
-    Database(#[from] redb::Error),
-    /// The disk failed while the tables were made.
-    #[error("{0}")]
-    Fault(String),
-}
-
-/// How long a store has been open in its life; `None` where it has no tables yet.
-fn age_of(database: &Database) -> Result<Option<u64>, BeginError> {
-    let transaction = database.begin_read().map_err(redb::Error::from)?;
-    let meta = match transaction.open_table(META) {
-        Ok(meta) => meta,
-        Err(redb::TableError::TableDoesNotExist(_)) => {
-            let tables = transaction.list_tables().map_err(redb::Error::from)?.count();
-            return match tables {
-                0 => Ok(None),
-                _ => Err(BeginError::Foreign("a redb file of another program".to_owned())),
-            };
-        }
-        Err(redb::TableError::Storage(error)) => return Err(redb::Error::from(error).into()),
-        Err(other) => return Err(BeginError::Foreign(other.to_string())),
+/// What is asked before a moment comes; an error where nothing is.
+fn next_before(asks: &mut mpsc::Receiver<Ask>, time: Instant) -> Result<Option<Ask>, Passed> {
+    let Ok(timer) = Builder::new_current_thread().enable_time().build() else {
+        std::thread::sleep(time - Instant::now());
+        return Err(Passed);
     };
-    let number = |name| Ok::<_, redb::Error>(meta.get(name)?.map(|found| found.value()));
-    match number(FORMAT)? {
-        Some(FORMAT_OURS) => Ok(Some(number(AGE_MS)?.unwrap_or(0))),
-        Some(format) => Err(BeginError::Foreign(format!(
-            "its format is {format} and this program reads {FORMAT_OURS}: use the newer program"
-        ))),
-        None => Err(BeginError::Foreign("a redb file of another program".to_owned())),
-    }
+    timer.block_on(async { timeout_at(time, asks.recv()).await }).map_err(|_| Passed)
 }
 
-fn found(database: &Database) -> Result<(), redb::Error> {
-    let transaction = database.begin_write()?;
-    let mut tables = Tables::open(&transaction, 0)?;
-    tables.found()?;
-    tables.finish()?;
-    transaction.commit()?;
-    Ok(())
-}
+/// The moment has come.
+struct Passed;
 
-/// How long the store has been open in its life: grows while the process runs, and goes on where
-/// the last process left it. No wall clock comes into it, so none can make keys look old.
-struct Clock {
-    before_ms: u64,
-    opened: Instant,
-}
-
-impl Clock {
-    fn going_on(before_ms: u64) -> Self {
-        Self { before_ms, opened: Instant::now() }
-    }
-
-    fn age_ms(&self) -> u64 {
-        let now = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.before_ms.saturating_add(now)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_store_is_never_younger_than_it_was_when_it_was_closed() {
-        let clock = Clock::going_on(5_000);
-        let first = clock.age_ms();
-        assert!(first >= 5_000);
-        assert!(clock.age_ms() >= first);
-        assert_eq!(Clock::going_on(u64::MAX).age_ms(), u64::MAX);
-    }
+/// What the thread has to do next.
+enum Woken {
+    Asked(Ask),
+    ToTryAgain,
+    /// Nobody is left who could ask.
+    ToEnd,
 }

@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 
 use super::*;
-use crate::store::{ChangeKind, Changes, Key, Page, Write};
+use crate::store::{ChangeKind, Changes, Key, Page, StoreId, Write};
 
 /// A store in which somebody else writes right after a read has been answered.
 #[derive(Debug)]
@@ -46,6 +46,14 @@ impl Store for Meddled {
     ) -> BoxFuture<'a, Result<Page, StoreError>> {
         self.store.list(prefix, after, limit)
     }
+    fn list_index<'a>(
+        &'a self,
+        prefix: &'a Prefix,
+        after: Option<&'a Key>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page, StoreError>> {
+        self.store.list_index(prefix, after, limit)
+    }
     fn changes_after<'a>(
         &'a self,
         after: Revision,
@@ -61,6 +69,9 @@ impl Store for Meddled {
             found
         })
     }
+    fn id(&self) -> StoreId {
+        self.store.id()
+    }
     fn newest(&self) -> watch::Receiver<Revision> {
         self.store.newest()
     }
@@ -73,9 +84,9 @@ impl Store for Meddled {
 fn theirs(id: PersonId, name: Option<&str>, once: Option<Once>) -> Write {
     let kind = name.map_or(ChangeKind::Delete, |name| {
         let (name, title, created_by) = (name.parse().unwrap(), None, None);
-        ChangeKind::Put(StoredPerson { name, title, created_by }.to_bytes().unwrap())
+        ChangeKind::Put(StoredPerson { name, title, created_by, updates: 0 }.to_bytes().unwrap())
     });
-    Write { key: id.key(), expect: Expect::Any, kind, once }
+    Write { key: id.key(), expect: Expect::Any, kind, index: Vec::new(), once }
 }
 
 fn meddled(scene: &Scene, after_done: Vec<Vec<Write>>, after_get: Vec<Vec<Write>>) -> People {

@@ -47,7 +47,8 @@ fn messages_read_back_as_they_were_written() {
         revision: 3,
         created_by: Some("hub".parse().unwrap()),
     };
-    round_trip(&PeoplePage { people: vec![person], next: Some(id), revision: 7 });
+    let cursor = "AQ".parse().unwrap();
+    round_trip(&PeoplePage { people: vec![person], next: Some(id), revision: 7, cursor });
 }
 
 #[test]

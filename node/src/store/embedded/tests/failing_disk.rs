@@ -8,8 +8,11 @@ use tempfile::TempDir;
 
 use super::super::*;
 use super::{open, put, put_once};
-use crate::store::StoreError;
 use crate::store::conformance::key;
+use crate::store::{ReadOnlyUntil, StoreError};
+
+/// A store that does not try to mend itself while a test looks.
+pub(super) const NEVER: Duration = Duration::from_secs(3600);
 
 /// A file whose n-th write or fsync fails, and all that follow it.
 #[derive(Debug)]
@@ -17,20 +20,30 @@ struct Failing {
     file: FileBackend,
     left: Arc<AtomicU64>,
     fails: Fails,
+    failed: AtomicU64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Fails {
+pub(super) enum Fails {
     Writes,
     Syncs,
+    /// One write, and then every fsync.
+    WriteThenSyncs,
 }
 
 impl Failing {
     fn count(&self, act: Fails) -> io::Result<()> {
         let spend = |left: u64| left.checked_sub(1);
-        if act == self.fails
+        let failed = self.failed.load(Ordering::SeqCst);
+        let fails = match (self.fails, failed) {
+            (Fails::WriteThenSyncs, 0) => Fails::Writes,
+            (Fails::WriteThenSyncs, _) => Fails::Syncs,
+            (fails, _) => fails,
+        };
+        if act == fails
             && self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, spend).is_err()
         {
+            self.failed.fetch_add(1, Ordering::SeqCst);
             return Err(io::Error::from_raw_os_error(28));
         }
         Ok(())
@@ -45,6 +58,7 @@ impl StorageBackend for Failing {
         self.file.read(offset, out)
     }
     fn set_len(&self, len: u64) -> io::Result<()> {
+        self.count(Fails::Writes)?;
         self.file.set_len(len)
     }
     fn sync_data(&self) -> io::Result<()> {
@@ -60,14 +74,33 @@ impl StorageBackend for Failing {
     }
 }
 
-fn open_failing(folder: &Path, fails: Fails) -> (Embedded, Arc<AtomicU64>) {
+/// A store whose disk can be made to fail, and what it has left until then.
+///
+/// It tries again after a failed write, and so soon.
+pub(super) fn open_failing(
+    folder: &Path,
+    fails: Fails,
+    mend_every: Duration,
+) -> (Embedded, Arc<AtomicU64>) {
+    // A small cache, so that reads do go to the file.
+    let bounds = StoreBounds { cache_bytes: 16 * 4096, mend_every, ..StoreBounds::default() };
+    start(folder, fails, &bounds)
+}
+
+/// A store within bounds whose writes can be made to fail.
+pub(super) fn open_failing_within(
+    folder: &Path,
+    bounds: &StoreBounds,
+) -> (Embedded, Arc<AtomicU64>) {
+    start(folder, Fails::Writes, bounds)
+}
+
+fn start(folder: &Path, fails: Fails, bounds: &StoreBounds) -> (Embedded, Arc<AtomicU64>) {
     let folder = DataFolder::make(folder).unwrap();
     let left = Arc::new(AtomicU64::new(u64::MAX));
     let file = folder.backend().unwrap();
-    let backend = Failing { file, left: Arc::clone(&left), fails };
-    // A small cache, so that reads do go to the file.
-    let bounds = StoreBounds { cache_bytes: 16 * 4096, ..StoreBounds::default() };
-    (Embedded::start(&folder, backend, &bounds).unwrap(), left)
+    let backend = Failing { file, left: Arc::clone(&left), fails, failed: AtomicU64::new(0) };
+    (Embedded::start(&folder, backend, bounds).unwrap(), left)
 }
 
 /// Fails at each of the first acts of a write in turn, and looks at what is left.
@@ -75,7 +108,7 @@ async fn fail_at_each_act(fails: Fails, acts: u64) -> u64 {
     let mut in_doubt = 0;
     for left_until_failure in 0..acts {
         let folder = TempDir::new().unwrap();
-        let (store, left) = open_failing(folder.path(), fails);
+        let (store, left) = open_failing(folder.path(), fails, NEVER);
         for n in 0..50 {
             put(&store, &format!("a.{n:02}"), &"x".repeat(2000)).await.unwrap();
         }
@@ -93,7 +126,14 @@ async fn fail_at_each_act(fails: Fails, acts: u64) -> u64 {
         // The disk works again, and still nothing is acknowledged.
         left.store(u64::MAX, Ordering::SeqCst);
         let later = put(&store, "c.1", "z").await;
-        assert!(matches!(later, Err(StoreError::ReadOnly { .. })), "{later:?}");
+        let until = match fails {
+            Fails::Writes => ReadOnlyUntil::Mended,
+            Fails::Syncs | Fails::WriteThenSyncs => ReadOnlyUntil::Restarted,
+        };
+        assert!(
+            matches!(later, Err(StoreError::ReadOnly { until: told, .. }) if told == until),
+            "{later:?}"
+        );
         // Reads see what was acknowledged, and nothing else.
         assert_eq!(*store.newest().borrow(), Revision(acknowledged));
         let page = store.list(&Prefix::all(), None, 1000).await.unwrap();
@@ -118,7 +158,7 @@ async fn fail_at_each_act(fails: Fails, acts: u64) -> u64 {
 
 #[tokio::test]
 async fn after_a_failed_write_nothing_is_acknowledged_and_reads_go_on() {
-    assert_eq!(fail_at_each_act(Fails::Writes, 24).await, 24);
+    assert_eq!(fail_at_each_act(Fails::Writes, 12).await, 12);
 }
 
 #[tokio::test]
@@ -129,7 +169,7 @@ async fn after_a_failed_fsync_nothing_is_acknowledged_and_reads_go_on() {
 #[tokio::test]
 async fn a_repeat_of_what_was_acknowledged_is_answered_after_the_disk_has_failed() {
     let folder = TempDir::new().unwrap();
-    let (store, left) = open_failing(folder.path(), Fails::Syncs);
+    let (store, left) = open_failing(folder.path(), Fails::Syncs, NEVER);
     let first = put_once(&store, "a.1", 1).await.unwrap();
     left.store(0, Ordering::SeqCst);
     let failed = put_once(&store, "a.2", 2).await;
@@ -145,7 +185,7 @@ async fn a_repeat_of_what_was_acknowledged_is_answered_after_the_disk_has_failed
 #[tokio::test]
 async fn a_failed_group_acknowledges_none_of_its_writes() {
     let folder = TempDir::new().unwrap();
-    let (store, left) = open_failing(folder.path(), Fails::Syncs);
+    let (store, left) = open_failing(folder.path(), Fails::Syncs, NEVER);
     let store = Arc::new(store);
     left.store(0, Ordering::SeqCst);
     let writes: Vec<_> = (0..300)
@@ -168,7 +208,8 @@ fn a_disk_that_fails_at_the_start_is_an_error_of_the_start() {
     let above = TempDir::new().unwrap();
     let folder = DataFolder::make(above.path()).unwrap();
     let file = folder.backend().unwrap();
-    let backend = Failing { file, left: Arc::default(), fails: Fails::Writes };
+    let backend =
+        Failing { file, left: Arc::default(), fails: Fails::Writes, failed: AtomicU64::new(0) };
     let refused = Embedded::start(&folder, backend, &StoreBounds::default()).unwrap_err();
     assert!(matches!(refused, OpenError::Io { .. }), "{refused}");
 }

@@ -1,0 +1,125 @@
+//! What the settings say of single services.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use bothways_protocol::NodeName;
+
+use super::keys::key;
+use super::settings::{Problem, Settings};
+
+/// The most items on a price list: it has to fit a message.
+pub const ITEMS_MAX: usize = 500;
+
+/// The longest name of an item, in characters.
+pub const ITEM_MAX_CHARS: usize = 64;
+
+/// What the service `messages` keeps, and how long.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessagesPlan {
+    /// How long a message is kept. Default 7 days.
+    pub keep_for: Duration,
+    /// The most messages that wait for one peer to read them. Default 10,000.
+    pub waiting_per_peer: usize,
+}
+
+impl Default for MessagesPlan {
+    fn default() -> Self {
+        Self { keep_for: Duration::from_hours(7 * 24), waiting_per_peer: 10_000 }
+    }
+}
+
+/// What the service `orders` sells, and who its staff are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrdersPlan {
+    /// The currency, by its code (ISO 4217). Default EUR.
+    pub currency: String,
+    /// The price list: items, and what one costs in the currency's minor unit. Default: coffee,
+    /// tea and cake.
+    pub prices: BTreeMap<String, u64>,
+    /// Who sees all orders, ships and delivers, beside the node itself. Default: nobody.
+    pub staff: BTreeSet<NodeName>,
+}
+
+impl Default for OrdersPlan {
+    fn default() -> Self {
+        let prices = [("cake", 420), ("coffee", 350), ("tea", 280)];
+        Self {
+            currency: "EUR".to_owned(),
+            prices: prices.map(|(item, price)| (item.to_owned(), price)).into(),
+            staff: BTreeSet::new(),
+        }
+    }
+}
+
+impl MessagesPlan {
+    /// What is said, which is within its ranges.
+    pub(super) fn of(settings: &Settings) -> Self {
+        let number = |path| settings.number(path).map(|said| said.value);
+        let default = Self::default();
+        let waiting = number(key::MESSAGES_WAITING).and_then(|count| usize::try_from(count).ok());
+        Self {
+            keep_for: number(key::MESSAGES_KEEP_FOR)
+                .map_or(default.keep_for, Duration::from_millis),
+            waiting_per_peer: waiting.unwrap_or(default.waiting_per_peer),
+        }
+    }
+}
+
+impl OrdersPlan {
+    /// What is said; what is wrong goes to `problems`.
+    pub(super) fn of(settings: &Settings, problems: &mut Vec<Problem>) -> Self {
+        let mut plan = Self::default();
+        if let Some(said) = settings.text(key::ORDERS_CURRENCY) {
+            if !is_currency(&said.value) {
+                let what = format!(
+                    "`orders.currency` is {:?}: it should be a code of three capital letters, such \
+                     as EUR",
+                    said.value
+                );
+                problems.push(Problem::at(&said.origin, what));
+            }
+            plan.currency = said.value;
+        }
+        if let Some(said) = settings.numbers(key::ORDERS_PRICES) {
+            problems.extend(wrong_prices(&said.value).map(|what| Problem::at(&said.origin, what)));
+            plan.prices = said.value;
+        }
+        if let Some(said) = settings.list(key::ORDERS_STAFF) {
+            for name in said.value {
+                match name.parse() {
+                    Ok(name) => _ = plan.staff.insert(name),
+                    Err(error) => {
+                        let what = format!("`orders.staff`: {error}");
+                        problems.push(Problem::at(&said.origin, what));
+                    }
+                }
+            }
+        }
+        plan
+    }
+}
+
+fn is_currency(code: &str) -> bool {
+    code.len() == 3 && code.bytes().all(|letter| letter.is_ascii_uppercase())
+}
+
+/// The first thing that is wrong with a price list.
+fn wrong_prices(prices: &BTreeMap<String, u64>) -> Option<String> {
+    if prices.len() > ITEMS_MAX {
+        return Some(format!(
+            "`orders.prices` has {} items: {ITEMS_MAX} are allowed",
+            prices.len()
+        ));
+    }
+    let wrong = prices.keys().find(|item| !is_item(item))?;
+    Some(format!(
+        "`orders.prices`: {wrong:?} is no item: write 1 to {ITEM_MAX_CHARS} characters of a-z, 0-9 \
+         and -, such as flat-white"
+    ))
+}
+
+fn is_item(item: &str) -> bool {
+    let allowed = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
+    (1..=ITEM_MAX_CHARS).contains(&item.len()) && item.bytes().all(allowed)
+}

@@ -1,0 +1,266 @@
+//! Messages from peer to peer: they wait for whoever is away, and the sender can see how far they
+//! have come.
+//!
+//! A message is durable before its send is answered. It stays, read or not, until its time to live
+//! is over; then it is listed no more, and removed by a sweep. A message that has been read counts
+//! no longer among those that wait.
+
+mod acknowledge;
+mod awaited;
+mod expiry;
+mod feed;
+mod inboxes;
+mod state;
+mod stored;
+mod text;
+mod words;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bothways_protocol::{Code, Failure, NodeName, Retry};
+
+use super::page::{PageSize, Source};
+use super::revise::{Outcome, Revised, Target};
+use super::stored::record_of;
+use crate::config::MessagesPlan;
+use crate::service::{Context, Feed};
+use crate::store::{Change, ChangeKind, Expect, Once, Record, Revision, Store, StoreError, Write};
+
+use awaited::{Awaited, Wait};
+use expiry::Expiry;
+use inboxes::{Inboxes, Room};
+use state::Event;
+pub use state::MessageState;
+use stored::{StoredMessage, below, inbox, sent};
+pub use text::{MessageText, MessageTextError, TEXT_MAX_CHARS};
+pub use words::{
+    ListMessages, Message, MessageBox, MessageId, MessageIdError, MessagesPage, PAGE_DEFAULT,
+    PAGE_MAX, ReadMessage, SendMessage, SentMessage,
+};
+
+/// The longest that a send waits for the recipient to acknowledge.
+const ACKNOWLEDGE_WITHIN: Duration = Duration::from_secs(2);
+
+/// What a send leaves of its deadline for the way back.
+const WAY_BACK: Duration = Duration::from_millis(250);
+
+/// How many messages are read at a time where those that wait for a recipient are counted.
+const COUNTED_AT_A_TIME: usize = 500;
+
+const PAGE: PageSize = PageSize { default: PAGE_DEFAULT, max: PAGE_MAX, of: "messages" };
+
+/// The service `messages`: its records stand in the store below `messages`, and are found by
+/// recipient below `inbox` and by sender below `sent`.
+#[derive(Debug)]
+pub struct Messages {
+    store: Arc<dyn Store>,
+    plan: MessagesPlan,
+    expiry: Expiry,
+    inboxes: Inboxes,
+    awaited: Awaited,
+}
+
+impl Messages {
+    /// The messages in a store.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, plan: MessagesPlan) -> Self {
+        let expiry = Expiry::of(plan.keep_for);
+        Self { store, plan, expiry, inboxes: Inboxes::default(), awaited: Awaited::default() }
+    }
+
+    /// Sends a message, and waits a while for its recipient to acknowledge it, where the recipient
+    /// is watching. `messages.send`
+    ///
+    /// The same send, repeated, is the same message: id, recipient and time are those of the
+    /// first. How far the message has come is answered as it is then, which is never less far than
+    /// the first answer said; `expired` where the message is gone.
+    ///
+    /// # Errors
+    /// `resource_exhausted` (reason `inbox_full`) where too many wait for the recipient;
+    /// `already_exists` (reason `key_reused`); `unavailable` where the store takes no writes.
+    pub async fn send(
+        &self,
+        context: Context,
+        params: SendMessage,
+    ) -> Result<SentMessage, Failure> {
+        let before = match context.once() {
+            Some(once) => self.store.done(once).await?,
+            None => None,
+        };
+        let written = match before {
+            Some(before) => before,
+            None => self.write_new(&context, params).await?,
+        };
+        let message = Message::of_record(&record_of(written)?)?;
+        let mut wait = self.awaited.begin(message.id);
+        let mut state = self.state_of(message.id).await?;
+        if state == MessageState::Queued && context.is_watching(Self::SERVICE, &message.to) {
+            state = moved_on(&mut wait, &context).await;
+        }
+        let Message { id, to, sent_ms, .. } = message;
+        Ok(SentMessage { id, to, state, sent_ms })
+    }
+
+    /// Messages to the caller or from it, in the order in which they were sent. `messages.list`
+    ///
+    /// # Errors
+    /// `invalid_argument` (field `limit`) where the limit is not 1 to [`PAGE_MAX`].
+    pub async fn list(
+        &self,
+        context: Context,
+        params: ListMessages,
+    ) -> Result<MessagesPage, Failure> {
+        let limit = PAGE.limit(params.limit)?;
+        self.sweep().await;
+        let folder = match params.side.unwrap_or_default() {
+            MessageBox::In => inbox(context.peer()),
+            MessageBox::Out => sent(context.peer()),
+        };
+        let living = self.expiry.living_behind();
+        let after = below(&folder, params.after.map_or(living, |after| after.max(living)));
+        let pick = |record: &Record| {
+            let message = Message::of_record(record)?;
+            let wanted = params.unread.is_none_or(|unread| unread == message.state.waits());
+            Ok(wanted.then_some(message))
+        };
+        let listed = Source::Index(folder).list(&*self.store, Some(after), limit, pick).await?;
+        Ok(MessagesPage {
+            messages: listed.items,
+            next: listed.next.as_ref().map(MessageId::of_key).transpose()?,
+            revision: listed.revision,
+            cursor: self.cursor(context.peer(), Revision(listed.revision)),
+        })
+    }
+
+    /// Marks a message to the caller as read, and gives it; one that is read already is given as it
+    /// is. `messages.read`
+    ///
+    /// # Errors
+    /// `not_found` where there is no such message, or it is between others; `permission_denied`
+    /// (reason `recipient`) where the caller sent it; `already_exists` (reason `key_reused`);
+    /// `unavailable` where the store takes no writes.
+    pub async fn read(&self, context: Context, params: ReadMessage) -> Result<Message, Failure> {
+        let ReadMessage { id } = params;
+        let (reader, once) = (context.peer(), context.once());
+        self.advance(id, once, Event::Read, |message| may_read(message, reader)).await
+    }
+
+    async fn write_new(&self, context: &Context, params: SendMessage) -> Result<Change, Failure> {
+        self.sweep().await;
+        self.check_room(&params.to).await?;
+        let (id, state) = (MessageId::draw(), MessageState::Queued);
+        let SendMessage { to, text } = params;
+        let message = StoredMessage { from: context.peer().clone(), to, text, state };
+        let written = self.store.write(Write {
+            key: id.key(),
+            expect: Expect::Absent,
+            kind: ChangeKind::Put(message.to_bytes()?),
+            index: message.index(id),
+            once: context.once().cloned(),
+        });
+        let written = written.await?;
+        if written.key == id.key() {
+            self.inboxes.came(&message.to);
+        }
+        Ok(written)
+    }
+
+    async fn check_room(&self, to: &NodeName) -> Result<(), Failure> {
+        let max = self.plan.waiting_per_peer;
+        let full = match self.inboxes.room(to, max) {
+            Room::Yes => false,
+            Room::No => true,
+            Room::Unknown => self.count_waiting(to).await? >= max,
+        };
+        if !full {
+            return Ok(());
+        }
+        let message = format!("{max} messages wait for {to}: it has to read some first");
+        let failure = Failure::new(Code::ResourceExhausted, message).reason("inbox_full");
+        Err(failure.retry(Retry::After))
+    }
+
+    /// Counts the messages that wait for a recipient; of more than twice their bound, only as many.
+    async fn count_waiting(&self, to: &NodeName) -> Result<usize, StoreError> {
+        let folder = inbox(to);
+        let mut after = Some(below(&folder, self.expiry.living_behind()));
+        let (mut waiting, mut looked_at) = (0, 0);
+        let source = Source::Index(folder);
+        let pick = |record: &Record| Ok(Some(Message::of_record(record)?.state.waits()));
+        while after.is_some()
+            && waiting < self.plan.waiting_per_peer
+            && looked_at < 2 * self.plan.waiting_per_peer
+        {
+            let page = source.list(&*self.store, after, COUNTED_AT_A_TIME, pick).await?;
+            waiting += page.items.iter().filter(|waits| **waits).count();
+            looked_at += page.items.len();
+            after = page.next;
+        }
+        self.inboxes.counted(to, waiting);
+        Ok(waiting)
+    }
+
+    async fn state_of(&self, id: MessageId) -> Result<MessageState, StoreError> {
+        match self.store.get(&id.key()).await? {
+            Some(record) if !self.expiry.is_over(id) => Ok(Message::of_record(&record)?.state),
+            _ => Ok(MessageState::Expired),
+        }
+    }
+
+    /// Takes a message further on its way, if it is not as far already; `allowed` says whether the
+    /// caller may.
+    async fn advance(
+        &self,
+        id: MessageId,
+        once: Option<&Once>,
+        event: Event,
+        allowed: impl Fn(&Message) -> Result<(), Failure>,
+    ) -> Result<Message, Failure> {
+        let target = Target { store: &*self.store, key: id.key(), expect: None, once };
+        let rule = |found: Option<&Record>| {
+            let living = found.filter(|_| !self.expiry.is_over(id));
+            let message = Message::of_record(living.ok_or_else(|| not_found(id))?)?;
+            allowed(&message)?;
+            let Some(state) = message.state.after(event) else { return Ok(Revised::Unchanged) };
+            let message = StoredMessage { state, ..message.stored() };
+            Ok(Revised::To { value: message.to_bytes()?, index: message.index(id) })
+        };
+        let Outcome { record, changed } = target.revise(rule).await?;
+        let message = Message::of_record(&record)?;
+        self.awaited.tell(id, message.state);
+        if changed && !message.state.waits() {
+            self.inboxes.left(&message.to);
+        }
+        Ok(message)
+    }
+}
+
+/// How far a message comes within the time that its sender has.
+async fn moved_on(wait: &mut Wait<'_>, context: &Context) -> MessageState {
+    let within = ACKNOWLEDGE_WITHIN.min(context.deadline_left().saturating_sub(WAY_BACK));
+    tokio::select! {
+        state = wait.moved_on() => state,
+        () = tokio::time::sleep(within) => MessageState::Queued,
+        () = context.cancelled() => MessageState::Queued,
+    }
+}
+
+/// Whether somebody may mark a message as read.
+fn may_read(message: &Message, reader: &NodeName) -> Result<(), Failure> {
+    if *reader == message.to {
+        Ok(())
+    } else if *reader == message.from {
+        let told = format!("message {} is for {} to read", message.id, message.to);
+        Err(Failure::new(Code::PermissionDenied, told).reason("recipient"))
+    } else {
+        Err(not_found(message.id))
+    }
+}
+
+fn not_found(id: MessageId) -> Failure {
+    Failure::new(Code::NotFound, format!("there is no message {id}"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,147 @@
+//! `<service>.watch` and `<service>.acknowledge`, as every feed answers them.
+
+use std::sync::Arc;
+
+use bothways_protocol::{
+    Acknowledge, Acknowledged, Code, Cursor, Encoded, Failure, Watch, WatchBegan, WatchFrom,
+};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+
+use super::Feed;
+use super::durable::Durable;
+use super::follow::{Follower, Subscriber};
+use super::shared::Shared;
+use super::stamp::Stamp;
+use super::topics::Topics;
+use crate::service::Context;
+use crate::service::router::wrong_params;
+use crate::session::Events;
+use crate::store::{Revision, Store, StoreError};
+
+/// A subscription that begins: its result, and what follows.
+pub(in crate::service) type Begin = BoxFuture<'static, Result<(Encoded, Box<dyn Events>), Failure>>;
+
+/// Begins subscriptions.
+pub(in crate::service) type Watched = Arc<dyn Fn(Context, Encoded) -> Begin + Send + Sync>;
+
+/// What begins the subscriptions of a feed.
+pub(in crate::service) fn watched<F: Feed>(feed: &Arc<F>) -> Watched {
+    let (feed, shared) = (feed.clone(), Arc::new(Shared::default()));
+    Arc::new(move |context, params| begin(feed.clone(), shared.clone(), context, params).boxed())
+}
+
+async fn begin<F: Feed>(
+    feed: Arc<F>,
+    shared: Arc<Shared>,
+    context: Context,
+    params: Encoded,
+) -> Result<(Encoded, Box<dyn Events>), Failure> {
+    let Watch { topics, from, durable } = params.decode().map_err(wrong_params)?;
+    let (caller, store) = (context.peer(), feed.store().as_ref());
+    let topics = Topics::named(&topics, F::SERVICE, F::TOPICS)?;
+    let stamp = Stamp::of(store, F::SERVICE, caller);
+    let place = context.watch_place(F::SERVICE)?;
+    let durable = durable.map(|name| Durable::of(store, F::SERVICE, caller, &name));
+    let from = beginning(store, stamp, from, durable.as_ref()).await?;
+    let subscriber = Subscriber { name: caller.clone(), topics, stamp, from, place };
+    let refused = |error| refusal(error, stamp);
+    let follower = Follower::begin(feed.clone(), shared, subscriber).await.map_err(refused)?;
+    let began = WatchBegan { cursor: stamp.cursor(from), acknowledge: F::ACKNOWLEDGE_EACH };
+    let began =
+        Encoded::of(&began).map_err(|error| Failure::new(Code::Internal, error.to_string()))?;
+    Ok((began, Box::new(follower)))
+}
+
+/// Behind which change a subscription begins.
+async fn beginning(
+    store: &dyn Store,
+    stamp: Stamp,
+    from: Option<WatchFrom>,
+    durable: Option<&Durable<'_>>,
+) -> Result<Revision, Failure> {
+    let standing = match durable {
+        Some(durable) => durable.standing().await?,
+        None => None,
+    };
+    let at = match (from, standing, durable) {
+        (Some(WatchFrom::Now), ..) | (None, None, None) => *store.newest().borrow(),
+        (Some(WatchFrom::All), ..) | (None, None, Some(_)) => oldest(store).await?,
+        (Some(WatchFrom::Cursor(cursor)), ..) => {
+            stamp.read(&cursor).map_err(|refused| refused.field("from"))?
+        }
+        (None, Some(standing), _) => standing.at,
+    };
+    if let (Some(durable), None) = (durable, standing) {
+        durable.begin(at).await?;
+    }
+    Ok(at)
+}
+
+/// Behind which change everything stands that is kept.
+async fn oldest(store: &dyn Store) -> Result<Revision, StoreError> {
+    let nothing = crate::store::Prefix::all();
+    match store.changes_after(Revision(0), &nothing, 1).await {
+        Ok(_) => Ok(Revision(0)),
+        Err(StoreError::OutOfRange { oldest, .. }) => Ok(oldest),
+        Err(error) => Err(error),
+    }
+}
+
+/// A place that is no longer kept is said with the oldest that is.
+fn refusal(error: StoreError, stamp: Stamp) -> Failure {
+    match error {
+        StoreError::OutOfRange { asked, oldest, .. } if asked < oldest => {
+            let sentence = "what changed there is no longer kept: begin with the oldest cursor, or read all anew";
+            let failure = Failure::new(Code::OutOfRange, sentence).reason("trimmed");
+            failure.detail("oldest", stamp.cursor(oldest).to_string())
+        }
+        StoreError::OutOfRange { oldest, .. } => {
+            let sentence = "the cursor is ahead of the store, which has lost what it stood for";
+            let failure = Failure::new(Code::OutOfRange, sentence).reason("ahead");
+            failure.detail("oldest", stamp.cursor(oldest).to_string())
+        }
+        other => other.into(),
+    }
+}
+
+/// The subscriber has dealt with an event: with everything up to it, where the subscription is
+/// durable.
+pub(in crate::service) async fn acknowledge<F: Feed>(
+    feed: Arc<F>,
+    context: Context,
+    params: Acknowledge,
+) -> Result<Acknowledged, Failure> {
+    let (caller, store) = (context.peer(), feed.store().as_ref());
+    let through = place_of(store, Stamp::of(store, F::SERVICE, caller), &params.cursor)?;
+    let Some(name) = &params.durable else {
+        let before = Revision(through.0.saturating_sub(1));
+        feed.acknowledged(caller, before, through).await?;
+        return Ok(Acknowledged {});
+    };
+    let durable = Durable::of(store, F::SERVICE, caller, name);
+    loop {
+        let standing = durable.standing().await?.ok_or_else(|| {
+            let sentence = format!("there is no durable subscription {name}: watch with it first");
+            Failure::new(Code::NotFound, sentence)
+        })?;
+        if through <= standing.at {
+            return Ok(Acknowledged {});
+        }
+        feed.acknowledged(caller, standing.at, through).await?;
+        match durable.move_on(standing, through, context.once().cloned()).await {
+            Err(StoreError::Conflict { .. }) => {}
+            moved => return moved.map(|()| Acknowledged {}).map_err(Failure::from),
+        }
+    }
+}
+
+/// The place of an event that was told.
+fn place_of(store: &dyn Store, stamp: Stamp, cursor: &Cursor) -> Result<Revision, Failure> {
+    let place = stamp.read(cursor).map_err(|refused| refused.field("cursor"))?;
+    let newest = *store.newest().borrow();
+    if place <= newest {
+        return Ok(place);
+    }
+    Err(refusal(StoreError::OutOfRange { asked: place, oldest: place, newest }, stamp))
+}
