@@ -39,3 +39,8 @@ async fn a_server_that_loses_its_power_keeps_what_it_acknowledged_once() {
 async fn a_server_that_stops_drops_none_of_the_requests_in_flight() {
     holds(Case::Drain).await;
 }
+
+#[tokio::test]
+async fn subscribers_that_are_cut_off_miss_nothing() {
+    holds(Case::Events).await;
+}

@@ -1,7 +1,7 @@
 //! Somebody who writes, over and over, and remembers what came of it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bothways::domain::people::{CreatePerson, Person};
@@ -33,6 +33,8 @@ pub(super) struct Shared {
     pub(super) enough: AtomicBool,
     /// Requests that wait for their answer.
     pub(super) in_flight: AtomicUsize,
+    /// Requests that were acknowledged.
+    pub(super) acknowledged: AtomicU64,
 }
 
 pub(super) struct Caller {
@@ -48,8 +50,12 @@ pub(super) struct Caller {
 
 impl Shared {
     pub(super) fn new() -> Arc<Self> {
-        let (enough, in_flight) = (AtomicBool::new(false), AtomicUsize::new(0));
-        Arc::new(Self { began: Instant::now(), enough, in_flight })
+        Arc::new(Self {
+            began: Instant::now(),
+            enough: AtomicBool::new(false),
+            in_flight: AtomicUsize::new(0),
+            acknowledged: AtomicU64::new(0),
+        })
     }
 }
 
@@ -106,6 +112,9 @@ impl Caller {
         self.shared.in_flight.fetch_sub(1, Ordering::Relaxed);
         let (ended, outcome) = (self.shared.began.elapsed(), outcome(answer));
         let acted = !matches!(outcome, Outcome::Refused(_));
+        if matches!(outcome, Outcome::Acknowledged(_)) {
+            self.shared.acknowledged.fetch_add(1, Ordering::Relaxed);
+        }
         self.writes.push(Write { what: what.to_owned(), began, ended, outcome });
         acted
     }

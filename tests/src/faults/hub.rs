@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use bothways::Node;
+use bothways::config::Limits;
 use bothways::domain::people::{ListPeople, PAGE_MAX, Person};
 use bothways::protocol::Role;
 
@@ -17,6 +18,9 @@ pub(super) const WITHIN: Duration = Duration::from_secs(30);
 /// How soon a node notices that a server is gone which owes it an answer and nothing else: by its
 /// next sign of life. By default that is 10 s, for which each round would wait.
 const KEEP_ALIVE: Duration = Duration::from_millis(500);
+
+/// How soon it notices that the way is dead.
+const IDLE: Duration = Duration::from_millis(1_500);
 
 /// A server, and the network that it belongs to.
 pub(super) struct Hub {
@@ -86,8 +90,14 @@ impl Hub {
 
     /// A node that asks the server.
     pub(super) async fn client(&self, name: &str) -> Node {
-        let setup = self.network.node(name).role(Role::Client).dialing_at("hub", self.address);
-        setup.limits(|limits| limits.keep_alive = KEEP_ALIVE).start().await
+        self.client_by(name, self.address).await
+    }
+
+    /// A node that asks the server by another address than the server's own.
+    pub(super) async fn client_by(&self, name: &str, address: SocketAddr) -> Node {
+        let setup = self.network.node(name).role(Role::Client).dialing_at("hub", address);
+        let limits = |limits: &mut Limits| (limits.keep_alive, limits.idle) = (KEEP_ALIVE, IDLE);
+        setup.limits(limits).start().await
     }
 
     /// All that the server holds.

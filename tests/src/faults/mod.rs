@@ -5,10 +5,13 @@
 mod caller;
 mod disk;
 mod drain;
+mod events;
 mod hub;
 mod kill;
 mod power;
+mod relay;
 mod report;
+mod subscribers;
 mod writers;
 
 pub use report::{Report, Verdict};
@@ -33,6 +36,8 @@ pub enum Case {
     Power,
     /// SIGTERM with 500 requests in flight
     Drain,
+    /// Subscribers are cut off and the server is killed, while events come
+    Events,
 }
 
 /// How a case is run.
@@ -66,13 +71,14 @@ pub enum Length {
 }
 
 impl Case {
-    pub const ALL: [Self; 3] = [Self::Kill, Self::Power, Self::Drain];
+    pub const ALL: [Self; 4] = [Self::Kill, Self::Power, Self::Drain, Self::Events];
 
     pub fn name(self) -> &'static str {
         match self {
             Self::Kill => "kill",
             Self::Power => "power",
             Self::Drain => "drain",
+            Self::Events => "events",
         }
     }
 
@@ -84,6 +90,8 @@ impl Case {
             (Self::Power, Length::Full) => 20,
             (Self::Drain, Length::Short) => 2,
             (Self::Drain, Length::Full) => 20,
+            (Self::Events, Length::Short) => 5,
+            (Self::Events, Length::Full) => 100,
         }
     }
 
@@ -95,6 +103,7 @@ impl Case {
                 Self::Kill => kill::run(&plan).await,
                 Self::Power => power::run(&plan).await,
                 Self::Drain => drain::run(&plan).await,
+                Self::Events => events::run(&plan).await,
             }
         });
         running.await.unwrap_or_else(|error| {
