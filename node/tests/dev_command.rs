@@ -173,13 +173,32 @@ fn once_sees_all_that_the_topology_promises_and_leaves_nothing() {
     let (code, log, messages) = home.run(&["dev", "up", "--once"]);
     assert_eq!(code, 0, "{messages}\n{log}");
     for seen in [
-        "seen  10 requests in 6 directions, each seen at both ends",
+        " requests in 6 directions, each seen at both ends",
         "seen  over a connection that the other side opened: desk → phone people.list",
         "seen  refused by a role: desk → kiosk people.list",
+        "seen  answered: desk → hub people.create, people.update, messages.send, orders.ship",
+        "seen  answered: phone → hub messages.read, orders.place",
+        "seen  away, and back again: phone",
+        "seen  events: hub ⇒ desk messages.delivered, messages.read, orders.placed",
+        "seen  events: hub ⇒ phone messages.sent, orders.shipped",
+        "seen  failed as it should: phone → hub orders.place invalid_argument (\"cofee\" is not on",
         "roles is down: no process, port or file is left",
     ] {
         assert!(messages.contains(seen), "{seen} in\n{messages}");
     }
+    let place = |words: &[&str]| {
+        let is_it = |line: &str| words.iter().all(|word| line.contains(word));
+        log.lines().position(is_it).unwrap_or_else(|| panic!("{words:?} in\n{log}"))
+    };
+    let away = place(&["phone goes away"]);
+    let sent = place(&["desk ──▶ hub", "messages.send", "ok"]);
+    let back = place(&["phone comes back"]);
+    let received = place(&["hub ══▶ phone", "messages.sent", "event"]);
+    assert!(away < sent && sent < back && back < received, "{log}");
+    assert!(sent < place(&["hub ══▶ desk", "messages.read"]), "{log}");
+    assert!(place(&["orders.placed"]) < place(&["hub ══▶ phone", "orders.shipped"]), "{log}");
+    place(&["phone  ╰─ hub", "invalid_argument: \"cofee\" is not on the price list"]);
+    assert!(!log.contains("Lunch at noon?"), "no params, no results, no events' bodies");
     assert!(!log.contains('\u{1b}') && !messages.contains('\u{1b}'), "no colour in a pipe");
     assert!(home.is_clean(), "{:?} {:?}", home.files(), home.processes());
 }
@@ -203,6 +222,29 @@ fn once_says_what_was_not_seen() {
 }
 
 #[test]
+fn once_fails_with_the_step_of_the_story_that_ends_otherwise() {
+    let home = Home::new();
+    let topology = "[nodes.hub]\nrole = 'server'\n[nodes.desk]\ndials = ['hub']\n\
+                    [[story]]\nnode = 'desk'\nto = 'hub'\nmethod = 'people.create'\n\
+                    params = { name = 'Ann' }\nas = 'ann'\n\
+                    [[story]]\nnode = 'desk'\nto = 'hub'\nmethod = 'people.update'\n\
+                    params = { id = '$ann.id', title = 'Director' }\ngives = { title = 'Boss' }\n";
+    let file = home.topology("t.toml", topology);
+    let (code, log, messages) = home.run(&["dev", "up", "--once", "-f", &file]);
+    let told = "step 2 of the story, desk → hub people.update: `title` of the result is \
+                \"Director\", and should be \"Boss\"";
+    assert!(code == 1 && messages.contains(&format!("error: {told}\n")), "{messages}");
+    assert!(log.contains(&format!("desk WARN {told}")), "{log}");
+
+    let file = home.topology("t.toml", &topology.replace("$ann.id", "$anne.id"));
+    let (code, _, messages) = home.run(&["dev", "up", "--once", "-f", &file]);
+    let told = "t.toml:11: step 2 of the story, desk → hub people.update: no earlier step has \
+                `as = \"anne\"`: did you mean `ann`?\n";
+    assert!(code == 3 && messages.ends_with(told), "{messages}");
+    assert!(home.is_clean(), "{:?} {:?}", home.files(), home.processes());
+}
+
+#[test]
 fn a_running_network_is_the_context_of_the_other_commands() {
     let home = Home::new();
     let (code, nodes, messages) = home.run(&["dev", "up", "--detach", "-o", "json"]);
@@ -218,7 +260,7 @@ fn a_running_network_is_the_context_of_the_other_commands() {
     let nodes = home.nodes();
     let roles: Vec<_> = nodes.iter().map(|node| (&node["name"], &node["role"])).collect();
     assert_eq!(roles[0], (&"hub".into(), &"server".into()));
-    assert!(nodes.iter().all(|node| node["state"] == "up"), "{nodes:?}");
+    until("all are up, whoever was away", || home.nodes().iter().all(|node| node["state"] == "up"));
 
     let shown = || home.run(&["dev", "logs", "hub"]).1;
     until("the log tells of the call, as both ends saw it", || {
