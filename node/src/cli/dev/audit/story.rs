@@ -81,6 +81,7 @@ impl Seen {
         let mut answered: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for step in &topology.story {
             if let Step::Call(StoryCall { node, call, .. }) = step
+                && call.expect == Outcome::Ok
                 && self.count((node, &call.to, &call.method, Outcome::Ok)).0 > 0
             {
                 answered.entry((node, &call.to)).or_default().push(call.method.as_str());

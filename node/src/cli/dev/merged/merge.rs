@@ -33,6 +33,8 @@ pub(super) enum What {
     Request(Arrow),
     /// A session that comes, or goes: then with the reason.
     Session { node: String, peer: String, ended: Option<String> },
+    /// A subscription that comes, or goes: then after so many events.
+    Subscription { node: String, peer: String, service: String, ended: Option<u64> },
     /// An event of a peer's that a node which watches has been told of.
     Push { node: String, peer: String, topic: String, bytes: u64 },
     /// Why a request failed.
@@ -187,6 +189,19 @@ impl Merge {
                 let bytes = event.field("bytes").parse().unwrap_or_default();
                 Some(What::Push { node, peer, topic: field("topic"), bytes })
             }
+            // The peer tells of it, not the subscriber.
+            (_, "subscribed") => Some(What::Subscription {
+                node: peer,
+                peer: node,
+                service: field("service"),
+                ended: None,
+            }),
+            (_, "subscription ended") => Some(What::Subscription {
+                node: peer,
+                peer: node,
+                service: field("service"),
+                ended: Some(event.field("events").parse().unwrap_or_default()),
+            }),
             (_, "session begins") => self.session_begins(node, peer, event.field("dialed") == "us"),
             (_, "session ends") => self.session_ends(node, peer, event.field("why")),
             _ => {

@@ -63,6 +63,18 @@ impl Paint {
                 let (node, peer) = (self.first(node, wide), self.then(peer, wide));
                 format!("{node} {} {peer}{gap}{}", self.styled(DIM, sign), self.styled(DIM, &said))
             }
+            What::Subscription { node, peer, service, ended } => {
+                let service = visible(service);
+                let (sign, said) = match ended {
+                    None => ("═══", format!("watches {service}")),
+                    Some(1) => ("═ ═", format!("no longer watches {service}: 1 event")),
+                    Some(events) => {
+                        ("═ ═", format!("no longer watches {service}: {events} events"))
+                    }
+                };
+                let (node, peer) = (self.first(node, wide), self.then(peer, wide));
+                format!("{node} {} {peer}{gap}{}", self.styled(DIM, sign), self.styled(DIM, &said))
+            }
             What::Push { node, peer, topic, bytes } => {
                 let topic = padded(&visible(topic), METHOD_COLUMNS, wide);
                 let kind = self.styled(DIM, &padded("event", CODE_COLUMNS, wide));
@@ -273,6 +285,12 @@ mod tests {
             What::Text { node: evil.clone(), text: evil.clone() },
             What::Session { node: evil.clone(), peer: evil.clone(), ended: Some(evil.clone()) },
             What::Event { node: evil.clone(), level: evil.clone(), message: evil.clone(), fields },
+            What::Subscription {
+                node: evil.clone(),
+                peer: evil.clone(),
+                service: evil.clone(),
+                ended: Some(1),
+            },
             What::Push { node: evil.clone(), peer: evil.clone(), topic: evil.clone(), bytes: 1 },
             What::Reason {
                 node: evil.clone(),

@@ -131,6 +131,20 @@ fn an_event_and_the_reason_of_a_failure_have_lines_of_their_own() {
 }
 
 #[test]
+fn a_subscription_points_from_its_subscriber_to_whom_it_watches() {
+    let fields =
+        |message| json!({ "message": message, "peer": "desk", "service": "people", "events": 3 });
+    for (message, told) in [("subscribed", None), ("subscription ended", Some(3))] {
+        let [Merged { what: What::Subscription { node, peer, ended, .. }, .. }] =
+            &merge().take(event("hub", 0, &fields(message)))[..]
+        else {
+            panic!()
+        };
+        assert_eq!((node.as_str(), peer.as_str(), *ended), ("desk", "hub", told));
+    }
+}
+
+#[test]
 fn what_waits_is_bounded() {
     let mut merge = merge();
     for span in 0..10_000_u64 {
