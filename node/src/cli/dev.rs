@@ -5,6 +5,7 @@ mod audit;
 mod choose;
 mod detach;
 mod down;
+mod events;
 mod logs;
 mod merged;
 mod network;
@@ -12,6 +13,7 @@ mod ps;
 mod restart;
 mod script;
 mod signals;
+mod story;
 mod topology;
 mod up;
 

@@ -7,5 +7,5 @@ mod paint;
 mod tail;
 
 pub(super) use follow::{Follow, Following};
-pub(super) use line::{Entry, Line};
-pub(super) use tail::last_lines;
+pub(super) use line::{Entry, Event, Line};
+pub(super) use tail::{Tail, last_lines};

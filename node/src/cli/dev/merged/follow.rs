@@ -119,7 +119,10 @@ impl Follow {
         let Some(only) = &self.only else { return true };
         match &line.what {
             What::Request(arrow) => [&arrow.asker, &arrow.answerer].contains(&only),
-            What::Session { node, peer, .. } => [node, peer].contains(&only),
+            What::Session { node, peer, .. }
+            | What::Subscription { node, peer, .. }
+            | What::Push { node, peer, .. }
+            | What::Reason { node, peer, .. } => [node, peer].contains(&only),
             What::Event { node, .. } | What::Text { node, .. } => node == only,
         }
     }
