@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bothways_tests::faults::{Case, Length, Plan, Report, Times, Verdict};
 use clap::{Parser, ValueEnum};
 use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -50,6 +51,16 @@ enum Output {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> io::Result<ExitCode> {
     let command = Command::parse();
+    let mut terminated = signal(SignalKind::terminate())?;
+    // Whatever a case holds, processes and disks, it lets go of when it is dropped.
+    tokio::select! {
+        ended = run(command) => ended,
+        _ = tokio::signal::ctrl_c() => Ok(ExitCode::from(130)),
+        _ = terminated.recv() => Ok(ExitCode::from(143)),
+    }
+}
+
+async fn run(command: Command) -> io::Result<ExitCode> {
     let seed = command.seed.unwrap_or_else(rand::random);
     tell(&format!("seed {seed}"));
     let mut reports = Vec::new();
