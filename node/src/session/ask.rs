@@ -34,12 +34,15 @@ pub(crate) struct RequestStream {
     pub(crate) writer: MessageWriter,
     pub(crate) reader: MessageReader,
     place: Option<Place>,
+    listening: Option<Listening>,
 }
 
 impl RequestStream {
     /// Gives its place back: a subscription that has begun needs none.
     pub(crate) fn leave_place(&mut self) {
-        self.place = None;
+        if let Some(place) = self.place.take() {
+            self.listening = Some(Listening::on(place.0.clone()));
+        }
     }
 
     /// Tells the peer why nobody waits for its answer any more.
@@ -63,6 +66,23 @@ impl Drop for Place {
     }
 }
 
+/// A subscription that is live.
+#[derive(Debug)]
+struct Listening(Session);
+
+impl Listening {
+    fn on(session: Session) -> Self {
+        session.inner.listening.fetch_add(1, Ordering::Relaxed);
+        Self(session)
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.0.inner.listening.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl Session {
     /// Opens a stream for a request that has its place among those in flight.
     pub(crate) async fn open(
@@ -80,6 +100,7 @@ impl Session {
             writer: MessageWriter::new(send),
             reader: MessageReader::new(recv, max_bytes, &self.inner.assembly),
             place: Some(place),
+            listening: None,
         })
     }
 
@@ -146,5 +167,10 @@ impl Session {
     pub(super) fn asking(&self) -> u32 {
         let free = u32::try_from(self.inner.permits.available_permits()).unwrap_or(u32::MAX);
         self.inner.permits_max.saturating_sub(free)
+    }
+
+    /// Whether this node waits for something of the peer: an answer, or events.
+    pub(super) fn waits(&self) -> bool {
+        self.asking() > 0 || self.inner.listening.load(Ordering::Relaxed) > 0
     }
 }

@@ -11,6 +11,7 @@ mod incoming;
 mod lane;
 mod lane_answer;
 mod path;
+mod pulse;
 mod rule;
 mod serve;
 mod stay_away;
@@ -95,6 +96,8 @@ struct Inner {
     due: Notify,
     requests_out: AtomicU64,
     requests_in: AtomicU64,
+    /// Subscriptions of ours that are live.
+    listening: AtomicUsize,
     complaints: Complaints,
 }
 
@@ -159,6 +162,7 @@ impl Session {
             due: Notify::new(),
             requests_out: AtomicU64::new(0),
             requests_in: AtomicU64::new(0),
+            listening: AtomicUsize::new(0),
             complaints: Complaints::default(),
         };
         (Self { inner: Arc::new(inner) }, to_write)

@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep_until};
 use super::answer::{Answering, Dispatch, StreamAnswer, going_away};
 use super::greet::Greeted;
 use super::lane::Lane;
+use super::pulse::Pulse;
 use super::stay_away::stay_away;
 use super::turn::turn;
 use super::{Session, Stage, Table};
@@ -70,6 +71,7 @@ pub(crate) async fn serve<D: Dispatch>(
         retry_after: None,
         said_bye: None,
         heard_bye: false,
+        pulse: Pulse::new(),
     };
     let mut writing = JoinSet::new();
     writing.spawn(write_control(writer, to_write));
@@ -142,6 +144,7 @@ struct Serving<D> {
     /// When we said bye.
     said_bye: Option<Instant>,
     heard_bye: bool,
+    pulse: Pulse,
 }
 
 /// A stream that the peer opened, or the end of the connection.
@@ -175,6 +178,7 @@ impl<D: Dispatch> Serving<D> {
                 opened = connection.accept_bi() => self.begin_all(&connection, opened),
                 _ = self.stage.changed() => Next::Go,
                 () = self.session.inner.due.notified() => Next::Go,
+                () = self.pulse.look() => self.show_life(),
                 () = reached(over), if over.is_some() =>
                     self.end(self.close_code(), "the time to leave is over"),
             };
@@ -246,6 +250,14 @@ impl<D: Dispatch> Serving<D> {
         }
     }
 
+    /// Sends something where the peer owes us something and is silent.
+    fn show_life(&mut self) -> Next {
+        if self.said_bye.is_none() && self.pulse.is_due(&self.session) {
+            self.say(Control::Alive);
+        }
+        Next::Go
+    }
+
     fn note_ended(&self, ended: Result<(), JoinError>) -> Next {
         // A handler's panic is contained where it is called: this one is the node's own.
         if let Err(error) = ended.map_err(|error| error.to_string()) {
@@ -280,7 +292,7 @@ impl<D: Dispatch> Serving<D> {
                 self.session.note_end();
                 self.heard_bye = true;
             }
-            Ok(Control::MethodsChanged | Control::Unknown) => {}
+            Ok(Control::MethodsChanged | Control::Alive | Control::Unknown) => {}
             Ok(Control::Hello(_) | Control::Welcome(_)) => {
                 return self.broken("a second greeting");
             }
