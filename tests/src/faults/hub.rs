@@ -15,8 +15,8 @@ use crate::{Network, Program, Running};
 /// How long one request may take while the server is gone.
 pub(super) const WITHIN: Duration = Duration::from_secs(30);
 
-/// How soon a node notices that a server is gone which owes it an answer and nothing else: by its
-/// next sign of life. By default that is 10 s, for which each round would wait.
+/// How often a node that is cut off shows that it is there: by default that is every 10 s, for which
+/// each round would wait.
 const KEEP_ALIVE: Duration = Duration::from_millis(500);
 
 /// How soon it notices that the way is dead.
@@ -90,7 +90,8 @@ impl Hub {
 
     /// A node that asks the server.
     pub(super) async fn client(&self, name: &str) -> Node {
-        self.client_by(name, self.address).await
+        let setup = self.network.node(name).role(Role::Client);
+        setup.dialing_at("hub", self.address).start().await
     }
 
     /// A node that asks the server by another address than the server's own.
