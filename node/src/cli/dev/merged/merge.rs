@@ -96,6 +96,13 @@ impl Merge {
         Self { nodes: nodes.into_iter().collect(), ..Self::default() }
     }
 
+    /// Waits from now on for what this node tells, too.
+    pub(super) fn learn(&mut self, node: &str) {
+        if !self.nodes.contains(node) {
+            self.nodes.insert(node.to_owned());
+        }
+    }
+
     /// Takes one line; gives what can be told now.
     pub(super) fn take(&mut self, entry: Entry) -> Vec<Merged> {
         let at_us = entry.at_us.filter(|at_us| *at_us > 0).unwrap_or(self.now_us);
