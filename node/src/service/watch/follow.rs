@@ -7,8 +7,10 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::sync::watch;
+use tokio::task::yield_now;
 
-use super::shared::Shared;
+use super::relay::{Relay, Relays};
+use super::shared::{Enough, Shared, Shown, shown};
 use super::stamp::Stamp;
 use super::topics::Topics;
 use super::{Feed, WatchPlace};
@@ -19,6 +21,13 @@ use crate::store::{Changes, Prefix, Revision, StoreError};
 const CHANGES_MAX: usize = 64;
 /// How much is written in one go, in bytes; the last event of it may go beyond.
 const WRITE_BYTES: usize = 16 * 1024;
+
+/// What those who follow a feed have in common.
+#[derive(Debug, Default)]
+pub(super) struct Followed {
+    shared: Arc<Shared>,
+    relays: Relays,
+}
 
 /// Who is told, what and from where.
 pub(super) struct Subscriber {
@@ -37,7 +46,11 @@ pub(super) struct Follower<F: Feed> {
     subscriber: Subscriber,
     /// Everything up to here has been told.
     at: Revision,
+    /// How far there is something to read; shown by the relay.
     newest: watch::Receiver<Revision>,
+    _relay: Arc<Relay>,
+    /// There was more than is written in one go.
+    is_behind: bool,
     /// What was read before the response, to be told first.
     first: Vec<u8>,
     events: u64,
@@ -48,14 +61,25 @@ impl<F: Feed> Follower<F> {
     /// subscription is answered.
     pub(super) async fn begin(
         feed: Arc<F>,
-        shared: Arc<Shared>,
+        followed: &Followed,
         subscriber: Subscriber,
     ) -> Result<Self, StoreError> {
-        let (newest, prefix) = (feed.store().newest(), feed.prefix());
-        let (at, first, events) = (subscriber.from, Vec::new(), 0);
-        let mut begun = Self { feed, shared, prefix, subscriber, at, newest, first, events };
+        let shared = followed.shared.clone();
+        let relay = followed.relays.here(&feed, &shared);
+        let mut begun = Self {
+            prefix: feed.prefix(),
+            feed,
+            shared,
+            at: subscriber.from,
+            subscriber,
+            newest: relay.join(),
+            _relay: relay,
+            is_behind: false,
+            first: Vec::new(),
+            events: 0,
+        };
         tracing::info!(
-            peer = %begun.subscriber.name, service = F::SERVICE, from = at.0, "subscribed"
+            peer = %begun.subscriber.name, service = F::SERVICE, from = begun.at.0, "subscribed"
         );
         begun.first = begun.read().await?;
         Ok(begun)
@@ -66,12 +90,16 @@ impl<F: Feed> Follower<F> {
             if !self.first.is_empty() {
                 return More::Events(std::mem::take(&mut self.first).into());
             }
+            if self.is_behind {
+                // Others on this thread have their turn, whatever else is there to tell.
+                yield_now().await;
+            }
             let at = self.at;
             if self.newest.wait_for(|newest| *newest > at).await.is_err() {
                 return More::End;
             }
             match self.read().await {
-                Ok(events) if events.is_empty() => tokio::task::yield_now().await,
+                Ok(events) if events.is_empty() => {}
                 Ok(events) => return More::Events(Bytes::from(events)),
                 Err(StoreError::Closed) => return More::End,
                 Err(error) => {
@@ -86,26 +114,47 @@ impl<F: Feed> Follower<F> {
     /// The next events, as many as are written in one go; none where what changed is not for this
     /// subscriber.
     async fn read(&mut self) -> Result<Vec<u8>, StoreError> {
+        let mut events = Vec::new();
+        let Self { subscriber, events: told, .. } = self;
+        let kept = self.shared.tell(self.at, |revision, shown| {
+            *told += subscriber.append(revision, shown, &mut events);
+            if events.len() >= WRITE_BYTES { Enough::Yes } else { Enough::No }
+        });
+        match kept {
+            Some(through) => self.at = through,
+            None => self.read_store(&mut events).await?,
+        }
+        self.is_behind = *self.newest.borrow() > self.at;
+        Ok(events)
+    }
+
+    /// The same, for whoever is behind what is kept for all.
+    async fn read_store(&mut self, events: &mut Vec<u8>) -> Result<(), StoreError> {
         let store = self.feed.store();
         let found = store.changes_after(self.at, &self.prefix, CHANGES_MAX).await?;
         let Changes { changes, through } = found;
-        let mut events = Vec::new();
         for change in &changes {
             if events.len() >= WRITE_BYTES {
-                return Ok(events);
+                return Ok(());
             }
-            let Subscriber { name, topics, stamp, .. } = &self.subscriber;
-            if let Some(shown) = self.shared.show(&*self.feed, change)?
-                && topics.hold(shown.topic)
-                && shown.audience.holds(name)
-            {
-                shown.tail.append_to(&stamp.bytes(change.revision), &mut events);
-                self.events += 1;
+            if let Some(shown) = shown(&*self.feed, change)? {
+                self.events += self.subscriber.append(change.revision, &shown, events);
             }
             self.at = change.revision;
         }
         self.at = through;
-        Ok(events)
+        Ok(())
+    }
+}
+
+impl Subscriber {
+    /// Appends an event, where it is for this subscriber, and says how many that were.
+    fn append(&self, revision: Revision, shown: &Shown, events: &mut Vec<u8>) -> u64 {
+        if !self.topics.hold(shown.topic) || !shown.audience.holds(&self.name) {
+            return 0;
+        }
+        shown.tail.append_to(&self.stamp.bytes(revision), events);
+        1
     }
 }
 

@@ -7,6 +7,7 @@
 mod durable;
 mod follow;
 mod handler;
+mod relay;
 mod shared;
 mod stamp;
 mod topics;
