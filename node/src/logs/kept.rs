@@ -47,6 +47,16 @@ impl Kept {
 
     pub(super) fn write(&mut self, record: &Record) {
         self.records.write(record, &mut self.lines);
+        self.written();
+    }
+
+    /// The same for a record that is a line of JSON already.
+    pub(super) fn write_line(&mut self, line: &[u8]) {
+        self.lines.extend_from_slice(line);
+        self.written();
+    }
+
+    fn written(&mut self) {
         self.count += 1;
         if self.lines.len() >= GATHERED {
             self.flush();

@@ -96,14 +96,20 @@ impl<W: Write> Sink<W> {
         let line = match entry {
             Entry::Line(line) => line,
             Entry::Record(record) => {
-                if let Some(kept) = &mut self.kept {
-                    kept.write(record);
+                self.line.clear();
+                if self.shows_records {
+                    self.records.write(record, &mut self.line);
+                }
+                match &mut self.kept {
+                    Some(kept) if self.shows_records && self.look == Look::Json => {
+                        kept.write_line(&self.line);
+                    }
+                    Some(kept) => kept.write(record),
+                    None => {}
                 }
                 if !self.shows_records {
                     return;
                 }
-                self.line.clear();
-                self.records.write(record, &mut self.line);
                 self.line.as_slice()
             }
         };
