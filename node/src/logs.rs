@@ -6,6 +6,7 @@
 //! the log's thread. Which of the logs they go to, the filters say at the start.
 
 mod json;
+mod kept;
 mod queue;
 mod record;
 mod sink;
@@ -94,6 +95,8 @@ struct Log {
     /// Writes the events that the plan's level lets through.
     events: BoxedLayer,
     records: Way,
+    /// It keeps records of its own, however they come to the log.
+    keeps: bool,
 }
 
 /// How records come to a log.
@@ -114,13 +117,16 @@ impl Log {
         look: Look,
     ) -> Result<Self, LogError> {
         let (filter, records) = (plan.filter()?, Way::of(plan)?);
-        let writing = sink::start(output, look).map_err(LogError::Thread)?;
+        let kept = plan.kept.as_ref().map(kept::Kept::of);
+        let sink = sink::Sink::new(output, look, records == Way::Short, kept);
+        let writing = sink.start().map_err(LogError::Thread)?;
         let events = layer(look, filter, writing.queue.clone());
-        Ok(Self { writing, events, records })
+        Ok(Self { writing, events, records, keeps: plan.kept.is_some() })
     }
 
     fn takes_records(&self) -> Option<Arc<dyn TakeRecords>> {
-        (self.records == Way::Short).then(|| self.writing.queue.clone() as Arc<dyn TakeRecords>)
+        (self.records == Way::Short || self.keeps)
+            .then(|| self.writing.queue.clone() as Arc<dyn TakeRecords>)
     }
 }
 
@@ -140,8 +146,12 @@ impl Way {
 /// What gives these logs their events, and their records; and what ends them.
 fn subscriber(logs: Vec<Log>) -> (impl Subscriber + Send + Sync, Vec<sink::Writing>) {
     let mut layers = Vec::new();
-    if logs.iter().all(|log| log.records != Way::Events) {
-        let way = ShortWay::to(logs.iter().filter_map(Log::takes_records).collect());
+    let events = logs.iter().any(|log| log.records == Way::Events);
+    if !events || logs.iter().any(|log| log.keeps) {
+        let short = |log: &&Log| !events || log.keeps;
+        let way = logs.iter().filter(short).filter_map(Log::takes_records).collect();
+        let way = ShortWay::to(way);
+        let way = if events { way.beside_events() } else { way };
         // It is only to be found, and wants no event.
         layers.push(way.with_filter(LevelFilter::OFF).boxed());
     }

@@ -199,7 +199,7 @@ fn what_cannot_be_measured_is_refused_before_anything_is_sent() {
     let hub = Hub::start(&home, &[]);
     let table: [(&[&str], i32, &str); 9] = [
         (&["people.crate"], 1, "did you mean people.create?"),
-        (&["zebra.cross"], 1, "`bothways methods hub` lists what it enables"),
+        (&["shop.close"], 1, "`bothways methods hub` lists what it enables"),
         (&["people.get", "id=x"], 1, "field: id"),
         (&["--size", "10"], 1, "services = [\"people\", \"bench\"]"),
         (&["--both-ways"], 1, "services = [\"people\", \"bench\"]"),

@@ -288,6 +288,25 @@ fn a_request_leaves_its_line_in_the_log_that_the_context_names() {
 }
 
 #[test]
+fn a_node_keeps_its_records_in_its_data_folder() {
+    let home = Home::new();
+    home.issue(&["hub", "cli"]);
+    let hub = Running::hub(&home);
+    let identity = ["--certificate", "certs/cli.pem", "--key", "certs/cli.key", "--authority"];
+    let identity = [identity.as_slice(), &["certs/authority.pem"]].concat();
+    for _ in 0..2 {
+        assert_eq!(home.run(&[["ping", &hub.peer].as_slice(), &identity].concat()).0, 0);
+    }
+    let recorded = || home.run(&["trace", "list", "--from", "data"]);
+    let pings = || recorded().1.matches("node.ping").count();
+    while pings() < 2 {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    drop(hub);
+    assert!(pings() >= 2, "a kill costs none of them: {:?}", recorded());
+}
+
+#[test]
 fn an_identity_of_another_authority_is_distrust() {
     let (home, other) = (Home::new(), Home::new());
     home.issue(&["hub"]);

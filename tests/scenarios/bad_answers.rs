@@ -180,3 +180,28 @@ async fn a_peer_that_answers_twice_is_believed_once() {
     assert_eq!(soon("an answer", slow).await.unwrap().unwrap(), "first");
     asked.goes_on().await;
 }
+
+#[tokio::test]
+async fn an_answer_that_there_is_no_room_for_is_told_as_such() {
+    let network = Network::new();
+    let hub = network.raw_listener("hub");
+    let ann = network.node("ann").dialing_at("hub", hub.address());
+    let ann = ann.limits(|limits| limits.assembling_bytes_per_peer = 1_048_576).start().await;
+    let session = hub.welcome(|_| {}).await;
+    until_session(&ann, "hub").await;
+    let long = Reply::Result(Encoded::of(&"x".repeat(60_000)).unwrap()).encode();
+    let (told, mut came) = tokio::sync::mpsc::channel(20);
+    let mut streams = Vec::new();
+    for _ in 0..20 {
+        let (asked, told) = (begin_slow(&ann, "hub"), told.clone());
+        tokio::spawn(async move { told.send(asked.await.unwrap()).await });
+        let mut stream = RawStream::accept(&session.connection).await;
+        stream.message().await;
+        stream.send(&long[..59_000]).await;
+        streams.push(stream);
+    }
+
+    let crowded = soon("a refusal", came.recv()).await.unwrap().unwrap_err();
+    assert!(matches!(crowded, RequestError::Crowded { .. }), "{crowded:?}");
+    assert_eq!((crowded.code(), crowded.retry()), (Code::ResourceExhausted, Retry::Same));
+}

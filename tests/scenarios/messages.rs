@@ -115,7 +115,6 @@ async fn a_recipient_that_no_certificate_can_name_is_refused_with_its_field() {
 /// A hub with bounds of its own for messages.
 async fn bounded(network: &Network, messages: MessagesPlan) -> (Node, Services) {
     let plan = network.node("hub").listening().plan();
-    let plan = network.node("hub").listening().plan();
     let plan = bothways::config::Plan::draft(plan.identity().clone(), plan.trust().clone())
         .listen("127.0.0.1:0".parse().unwrap())
         .messages(messages)

@@ -136,6 +136,21 @@ async fn a_request_that_was_lost_with_its_peer_is_told_as_lost_and_not_as_unsent
 }
 
 #[tokio::test]
+async fn a_request_that_was_lost_is_not_told_as_refused_by_a_peer_that_looked_at_nothing() {
+    let asking = Asking::new().await;
+    let asked = asking.echo();
+    let (mut stream, _) = asking.asked().await;
+    stream.send.reset(ResetCode::Cancelled.number().into()).unwrap();
+
+    let (stream, _) = asking.asked().await;
+    let full = Failure::new(Code::Unavailable, "no writes").reason("read_only");
+    answer(stream, &Reply::Error(full)).await;
+
+    let lost = soon("an answer", asked).await.unwrap().unwrap_err();
+    assert!(matches!(lost, RequestError::Lost { .. }), "{lost:?}");
+}
+
+#[tokio::test]
 async fn a_peer_that_stops_is_left_alone_for_as_long_as_it_asks_for() {
     let Asking { node, hub, mut session } = Asking::new().await;
     let away = GoingAway {

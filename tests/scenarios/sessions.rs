@@ -313,3 +313,23 @@ async fn a_node_that_was_killed_tells_its_peers_so_as_soon_as_it_is_back() {
     ann.peer("hub").request(Ping {}).await.unwrap();
     hub.stop().await;
 }
+
+#[tokio::test]
+async fn a_node_that_waits_for_an_answer_shows_that_it_is_there() {
+    let network = Network::new();
+    let hub = network.raw_listener("hub");
+    let ann = network.node("ann").dialing_at("hub", hub.address()).start().await;
+    let mut session = hub.welcome(|_| {}).await;
+    until_session(&ann, "hub").await;
+    let asked = begin_slow(&ann, "hub");
+    let mut stream = RawStream::accept(&session.connection).await;
+    stream.message().await;
+
+    // Long before QUIC's keep-alive, which comes after 8 s.
+    let shown = tokio::time::timeout(Duration::from_secs(7), session.control.control()).await;
+    assert_eq!(shown.unwrap(), Control::Alive);
+
+    stream.send(&Reply::Result(Encoded::of("at last").unwrap()).encode()).await;
+    stream.finish();
+    assert_eq!(soon("an answer", asked).await.unwrap().unwrap(), "at last");
+}

@@ -18,6 +18,8 @@ use crate::{Network, soon};
 /// A folder with certificates, and the program run in it.
 pub struct Program {
     folder: TempDir,
+    /// The command that runs the program, where it does not run by itself.
+    under: Vec<String>,
 }
 
 /// What a command that has ended has said.
@@ -40,7 +42,12 @@ impl Program {
     pub fn of(network: &Network) -> Self {
         let folder = tempfile::tempdir().unwrap();
         network.authority.save(&folder.path().join("certs")).unwrap();
-        Self { folder }
+        Self { folder, under: Vec::new() }
+    }
+
+    /// Has the program run by another command, such as `strace`.
+    pub fn under(self, command: &[&str]) -> Self {
+        Self { under: command.iter().map(ToString::to_string).collect(), ..self }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -76,14 +83,30 @@ impl Program {
 
     /// Starts a node as [`start`](Self::start) does, on a certain address.
     pub async fn start_at(&self, address: &str, node: &str, more: &[&str]) -> Running {
+        let started = self.try_start_at(address, node, more).await;
+        started.unwrap_or_else(|log| panic!("{node} does not start: {log:#?}"))
+    }
+
+    /// Starts a node that may not be able to: then it tells what that one has logged.
+    pub async fn try_start_at(
+        &self,
+        address: &str,
+        node: &str,
+        more: &[&str],
+    ) -> Result<Running, Vec<String>> {
+        let mut running = self.launch_at(address, node, more);
+        let started = running.find_logged("started").await?;
+        running.address = started["listening"].as_str().unwrap().parse().unwrap();
+        Ok(running)
+    }
+
+    /// Starts a node, and waits for nothing: whether it listens, and where, is not known.
+    pub fn launch_at(&self, address: &str, node: &str, more: &[&str]) -> Running {
         let common = ["--listen", address, "--log-format", "json"];
         let mut command = self.command(self.arguments(node, "run", &[&common, more].concat()));
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let log = BufReader::new(child.stderr.take().unwrap()).lines();
-        let mut running = Running { child, log, address: ([0, 0, 0, 0], 0).into() };
-        let started = running.logged("started").await;
-        running.address = started["listening"].as_str().unwrap().parse().unwrap();
-        running
+        Running { child, log, address: ([0, 0, 0, 0], 0).into() }
     }
 
     fn arguments(&self, node: &str, command: &str, more: &[&str]) -> Vec<String> {
@@ -101,8 +124,10 @@ impl Program {
     }
 
     fn command<I: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = I>) -> Command {
-        let mut command = Command::new(program());
+        let mut words = self.under.iter().map(OsStr::new).chain([program().as_os_str()]);
+        let mut command = Command::new(words.next().expect("there is a program"));
         command
+            .args(words)
             .args(arguments)
             .current_dir(self.folder.path())
             .env_clear()
@@ -116,15 +141,21 @@ impl Program {
 impl Running {
     /// Waits for a line of the log with this message.
     pub async fn logged(&mut self, message: &str) -> Value {
+        let found = self.find_logged(message).await;
+        found.unwrap_or_else(|log| panic!("{message:?} is not in the log: {log:#?}"))
+    }
+
+    /// Waits for a line of the log with this message; where the log ends without it, tells the log.
+    async fn find_logged(&mut self, message: &str) -> Result<Value, Vec<String>> {
         let found = async {
             let mut before = Vec::new();
             loop {
                 let Some(line) = self.log.next_line().await.unwrap() else {
-                    panic!("{message:?} is not in the log: {before:#?}");
+                    return Err(before);
                 };
                 let found: Value = serde_json::from_str(&line).unwrap_or_default();
                 if found["message"] == message {
-                    return found;
+                    return Ok(found);
                 }
                 before.push(line);
             }
@@ -148,8 +179,27 @@ impl Running {
 
     /// Asks the node to stop, as a service manager does.
     pub fn terminate(&self) {
-        let id = i32::try_from(self.child.id().unwrap()).unwrap();
-        kill_process(Pid::from_raw(id).unwrap(), Signal::TERM).unwrap();
+        self.signal(Signal::TERM);
+    }
+
+    /// Has the node's process stand still, in whatever it is doing.
+    pub fn freeze(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Has a process go on that stands still.
+    pub fn thaw(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    /// The id of the node's process.
+    pub fn process(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
+    fn signal(&self, signal: Signal) {
+        let id = i32::try_from(self.process()).unwrap();
+        kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
     }
 
     /// The exit code of the node's process, once it has ended.
@@ -163,12 +213,14 @@ impl Running {
     }
 }
 
-/// The program beside the test executable, built if this runs under Cargo.
+/// The program beside this executable, built if this runs under Cargo.
 fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
-        let folder = std::env::current_exe().unwrap();
-        let folder = folder.ancestors().nth(2).unwrap();
+        let own = std::env::current_exe().unwrap();
+        let folder = own.parent().unwrap();
+        // A test's executable is one folder down.
+        let folder = if folder.ends_with("deps") { folder.parent().unwrap() } else { folder };
         if let Some(cargo) = std::env::var_os("CARGO") {
             let mut build = std::process::Command::new(cargo);
             build.args(["build", "--quiet", "--package", "bothways", "--bin", "bothways"]);

@@ -8,6 +8,8 @@
 #![allow(missing_docs, reason = "names say what the few lines behind them do")]
 
 mod binary;
+pub mod faults;
+pub mod history;
 mod lab;
 mod network;
 mod raw;

@@ -5,6 +5,7 @@ mod audit;
 mod choose;
 mod detach;
 mod down;
+mod events;
 mod logs;
 mod merged;
 mod network;
@@ -12,8 +13,11 @@ mod ps;
 mod restart;
 mod script;
 mod signals;
+mod story;
 mod topology;
 mod up;
+
+use std::path::PathBuf;
 
 use bothways_protocol::{NetworkName, NodeName};
 use clap::{Args, Subcommand};
@@ -21,6 +25,7 @@ use clap::{Args, Subcommand};
 use super::contexts::Folders;
 use super::{Globals, Result};
 
+pub(super) use merged::Requests;
 pub(super) use script::{Supervised, SupervisedArgs};
 
 const EXAMPLES: &str = "\
@@ -58,6 +63,12 @@ impl Dev {
             Command::Down(command) => command.run(globals),
         }
     }
+}
+
+/// The folder of the logs of a network that runs: of this one, or of the only one.
+pub(super) fn logs_of(network: Option<&NetworkName>) -> Result<PathBuf> {
+    let (ground, _) = choose::the_network(network, &Folders::of_user()?)?;
+    Ok(ground.logs())
 }
 
 /// The process of a node of a network that runs on this machine; nothing where there is none.

@@ -300,11 +300,13 @@ fn start_logs(globals: &Globals, file: Option<PathBuf>) -> Result<Logs> {
         format: LogFormat::Text,
         level: level.to_owned(),
         file: None,
+        kept: None,
     });
     let kept = file.map(|file| LogPlan {
         format: LogFormat::Json,
         level: "info".to_owned(),
         file: Some(file),
+        kept: None,
     });
     match Logs::start_all(shown.iter().chain(&kept)) {
         Ok(logs) => Ok(logs),

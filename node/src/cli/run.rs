@@ -36,6 +36,7 @@ impl Run {
         if let Some(level) = globals.log_level() {
             logs.level = level.to_owned();
         }
+        logs.kept = plan.kept();
         let _logs = Logs::start(&logs)
             .exit(Exit::Config)
             .hint("--log-file names a file in a folder into which this user may write")?;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bothways_protocol::{Encoded, NodeName};
+use bothways_protocol::{Code, Encoded, NodeName};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout_at};
 
@@ -88,6 +88,8 @@ impl Asking {
         let wait = match again {
             Again::Elsewhere => Duration::ZERO,
             Again::After(wait) if self.retries == Retries::Safe => wait,
+            // A peer that could not take the request has not looked whether an earlier one acted.
+            Again::No if error.code() == Code::Unavailable => return Err(self.told(error)),
             Again::No | Again::After(_) => return Err(error),
         };
         let in_time = now + wait < self.ask.deadline;

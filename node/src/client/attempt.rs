@@ -195,6 +195,10 @@ impl<'a> Attempt<'a> {
             Err(error @ (ReadError::Reset(_) | ReadError::Lost(_))) => {
                 return Err(self.lost(error.to_string()));
             }
+            Err(ReadError::Crowded) => {
+                stream.reader.stop(ResetCode::Cancelled);
+                return Err(self.crowded());
+            }
             Err(error) => return Err(self.refuse(stream, error.to_string())),
         };
         match Reply::decode(&message) {
@@ -246,6 +250,10 @@ impl<'a> Attempt<'a> {
 
     fn lost(&self, problem: String) -> RequestError {
         RequestError::Lost { peer: self.peer(), method: self.ask.request.method.clone(), problem }
+    }
+
+    fn crowded(&self) -> RequestError {
+        RequestError::Crowded { peer: self.peer(), method: self.ask.request.method.clone() }
     }
 
     fn no_answer(&self, problem: String) -> RequestError {

@@ -96,6 +96,15 @@ pub enum RequestError {
         /// What is wrong with it.
         problem: String,
     },
+    /// More answers of this peer, or of all, were on their way at once than this node holds unfinished
+    /// (`limits.assembling_bytes_per_peer`): this one was given up, and its request may have acted.
+    #[error("too many unfinished answers at once: that of {peer} to {method} was given up")]
+    Crowded {
+        /// The peer.
+        peer: NodeName,
+        /// What was asked for.
+        method: MethodName,
+    },
     /// This node has stopped.
     #[error("this node has stopped")]
     Stopped,
@@ -109,7 +118,7 @@ impl RequestError {
             Self::Failed { failure, .. } => failure.code,
             Self::Role { .. } => Code::PermissionDenied,
             Self::Name(_) | Self::Method(_) | Self::Params(_) => Code::InvalidArgument,
-            Self::TooLarge { .. } => Code::ResourceExhausted,
+            Self::TooLarge { .. } | Self::Crowded { .. } => Code::ResourceExhausted,
             Self::Deadline { .. } => Code::DeadlineExceeded,
             Self::Answer { .. } => Code::Internal,
             Self::NotConnected { .. }
@@ -125,7 +134,7 @@ impl RequestError {
     pub fn retry(&self) -> Retry {
         match self {
             Self::Failed { failure, .. } => failure.retry,
-            Self::Deadline { .. } | Self::Lost { .. } => Retry::Same,
+            Self::Deadline { .. } | Self::Lost { .. } | Self::Crowded { .. } => Retry::Same,
             Self::NotSent { .. } | Self::Dial(_) => Retry::Elsewhere,
             _ => Retry::Never,
         }
@@ -143,7 +152,7 @@ impl RequestError {
     /// Whether the request may have acted.
     pub(super) fn leaves_doubt(&self) -> bool {
         match self {
-            Self::Lost { .. } => true,
+            Self::Lost { .. } | Self::Crowded { .. } => true,
             Self::Failed { failure, .. } => failure.retry == Retry::Same,
             _ => false,
         }

@@ -42,7 +42,7 @@ pub(super) fn again(error: &RequestError, attempt: u32, chance: f64) -> Again {
     }
     let backoff = || Again::After(longest_backoff(attempt).mul_f64(chance));
     match error {
-        RequestError::Lost { .. } => backoff(),
+        RequestError::Lost { .. } | RequestError::Crowded { .. } => backoff(),
         RequestError::Failed { failure, .. } => match (failure.retry, failure.retry_after) {
             // The time that was up there is up here as well.
             (Retry::Same, _) if failure.code == Code::DeadlineExceeded => Again::No,

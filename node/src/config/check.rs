@@ -69,7 +69,7 @@ impl Settings {
         let level = self.text(key::LOG_LEVEL);
         let Said { value, origin } =
             level.unwrap_or(Said { value: "info".to_owned(), origin: Origin::Default });
-        let plan = LogPlan { format, level: value, file };
+        let plan = LogPlan { format, level: value, file, kept: None };
         match plan.filter() {
             Ok(_) => Ok(plan),
             Err(error) => Err(SettingsError::Wrong(vec![Problem::at(&origin, error.to_string())])),

@@ -163,6 +163,8 @@ limits! {
         retry_above_initials_per_s = 200, 0..=1_000_000;
         /// Values of the changes that subscribers can still follow, in bytes.
         changes_kept_bytes = 1_073_741_824, 65_536..=1_099_511_627_776;
+        /// Records of requests that are kept in the data folder, in bytes; 0 for none.
+        exchange_kept_bytes = 67_108_864, 0..=1_099_511_627_776;
     }
     times {
         /// The time that a peer has to finish sending a message.
@@ -189,6 +191,8 @@ limits! {
         changes_kept = 604_800_000, 1_000..=3_155_760_000_000;
         /// The time within which a subscriber's cursor moves past changes that are not for it.
         cursor_moves = 600_000, 10..=86_400_000;
+        /// The time for which records of requests are kept in the data folder.
+        exchange_kept = 604_800_000, 1_000..=3_155_760_000_000;
     }
 }
 

@@ -1,6 +1,7 @@
 //! How a node logs, checked.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use thiserror::Error;
 use tracing_subscriber::EnvFilter;
@@ -27,11 +28,25 @@ pub struct LogPlan {
     pub level: String,
     /// The file to append to; without one, standard error.
     pub file: Option<PathBuf>,
+    /// Where records are kept besides, whatever the level is.
+    pub kept: Option<KeptPlan>,
+}
+
+/// Where and how long a node keeps its records of requests: a bounded file of its own, beside
+/// whatever the log is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptPlan {
+    /// The folder, made where it is not there.
+    pub folder: PathBuf,
+    /// The most bytes that it holds; the oldest records go.
+    pub bytes: u64,
+    /// For how long a record stays; it goes within an eighth more.
+    pub time: Duration,
 }
 
 impl Default for LogPlan {
     fn default() -> Self {
-        Self { format: LogFormat::Auto, level: "info".to_owned(), file: None }
+        Self { format: LogFormat::Auto, level: "info".to_owned(), file: None, kept: None }
     }
 }
 

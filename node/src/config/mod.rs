@@ -17,7 +17,7 @@ pub use address::{AddressError, PeerAddress};
 pub use gather::{Flag, Sources};
 pub use keys::key;
 pub use limits::{LimitError, LimitKey, Limits};
-pub use log::{LevelError, LogFormat, LogPlan};
+pub use log::{KeptPlan, LevelError, LogFormat, LogPlan};
 pub use plan::{BUILT_IN_SERVICES, Draft, Plan, PlanError, SERVICES_TO_NAME, Services};
 pub use services::{ITEM_MAX_CHARS, ITEMS_MAX, MessagesPlan, OrdersPlan};
 pub use settings::{Key, Origin, Problem, Said, Settings, SettingsError, Shape};

@@ -10,6 +10,7 @@ use thiserror::Error;
 
 use super::address::PeerAddress;
 use super::limits::{LimitError, Limits};
+use super::log::KeptPlan;
 use super::services::{MessagesPlan, OrdersPlan};
 
 /// The services that the program brings along.
@@ -217,6 +218,14 @@ impl Plan {
     #[must_use]
     pub fn orders(&self) -> &OrdersPlan {
         &self.0.orders
+    }
+
+    /// Where records of requests are kept: in the data folder, if there is one and limits allow.
+    #[must_use]
+    pub fn kept(&self) -> Option<KeptPlan> {
+        let (folder, limits) = (self.data()?.join("exchange"), self.limits());
+        let bytes = u64::try_from(limits.exchange_kept_bytes).unwrap_or(u64::MAX);
+        (bytes > 0).then_some(KeptPlan { folder, bytes, time: limits.exchange_kept })
     }
 
     /// The bounds.

@@ -136,7 +136,9 @@ impl Orders {
     /// Ships an order that was placed. `orders.ship`
     ///
     /// # Errors
-    /// As [`act`](Self::act).
+    /// `not_found` where there is none that the caller may see; `permission_denied` (reason `staff`);
+    /// `failed_precondition` (reason `state`); `aborted` where it is at another revision than
+    /// expected; `already_exists` (reason `key_reused`); `unavailable` where no writes are taken.
     pub async fn ship(&self, context: Context, params: ShipOrder) -> Result<Order, Failure> {
         self.act(&context, Action::Ship, params.id, params.expect).await
     }
@@ -144,7 +146,9 @@ impl Orders {
     /// Notes that the customer has an order that was shipped. `orders.deliver`
     ///
     /// # Errors
-    /// As [`act`](Self::act).
+    /// `not_found` where there is none that the caller may see; `permission_denied` (reason `staff`);
+    /// `failed_precondition` (reason `state`); `aborted` where it is at another revision than
+    /// expected; `already_exists` (reason `key_reused`); `unavailable` where no writes are taken.
     pub async fn deliver(&self, context: Context, params: DeliverOrder) -> Result<Order, Failure> {
         self.act(&context, Action::Deliver, params.id, params.expect).await
     }
@@ -152,7 +156,9 @@ impl Orders {
     /// Cancels an order that is not shipped yet. `orders.cancel`
     ///
     /// # Errors
-    /// As [`act`](Self::act).
+    /// `not_found` where there is none that the caller may see; `permission_denied` (reason `staff`);
+    /// `failed_precondition` (reason `state`); `aborted` where it is at another revision than
+    /// expected; `already_exists` (reason `key_reused`); `unavailable` where no writes are taken.
     pub async fn cancel(&self, context: Context, params: CancelOrder) -> Result<Order, Failure> {
         self.act(&context, Action::Cancel, params.id, params.expect).await
     }

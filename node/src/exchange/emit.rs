@@ -22,16 +22,25 @@ pub(crate) trait TakeRecords: Send + Sync {
 
 /// The layer of a subscriber that takes records in place of their events: those that would have
 /// been let through, for each log that would have written them.
-pub(crate) struct ShortWay(Vec<Arc<dyn TakeRecords>>);
+pub(crate) struct ShortWay {
+    logs: Vec<Arc<dyn TakeRecords>>,
+    /// Some log wants their events all the same.
+    events: bool,
+}
 
 impl ShortWay {
     /// A way to these logs; with none of them, no record is wanted.
     pub(crate) fn to(logs: Vec<Arc<dyn TakeRecords>>) -> Self {
-        Self(logs)
+        Self { logs, events: false }
+    }
+
+    /// The same, with an event of each record besides.
+    pub(crate) fn beside_events(self) -> Self {
+        Self { events: true, ..self }
     }
 
     fn take(&self, record: Record) {
-        let Some((last, others)) = self.0.split_last() else { return };
+        let Some((last, others)) = self.logs.split_last() else { return };
         others.iter().for_each(|log| log.take(record.clone()));
         last.take(record);
     }
@@ -42,9 +51,11 @@ impl<S: Subscriber> Layer<S> for ShortWay {}
 
 /// Whether anybody takes records: where nobody does, none need be made.
 pub(crate) fn is_wanted() -> bool {
-    let wanted = |way: &ShortWay| !way.0.is_empty();
-    dispatcher::get_default(|dispatch| dispatch.downcast_ref().map(wanted))
-        .unwrap_or_else(|| tracing::enabled!(target: TARGET, Level::INFO))
+    let taken = dispatcher::get_default(|dispatch| {
+        dispatch.downcast_ref().map(|way: &ShortWay| (!way.logs.is_empty(), way.events))
+    });
+    let (taken, events) = taken.unwrap_or((false, true));
+    taken || (events && tracing::enabled!(target: TARGET, Level::INFO))
 }
 
 /// Leaves the one line that a request leaves at this end: in the logs of this process where they
@@ -54,7 +65,11 @@ pub fn emit(record: Record) {
     let mut record = Some(record);
     dispatcher::get_default(|dispatch| {
         if let Some(way) = dispatch.downcast_ref::<ShortWay>() {
-            record.take().into_iter().for_each(|record| way.take(record));
+            if way.events {
+                record.iter().for_each(|record| way.take(record.clone()));
+            } else {
+                record.take().into_iter().for_each(|record| way.take(record));
+            }
         }
     });
     if let Some(record) = record {

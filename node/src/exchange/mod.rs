@@ -10,6 +10,7 @@ mod emit;
 mod log;
 mod merge;
 mod record;
+mod stats;
 
 pub use emit::emit;
 #[cfg(test)]
@@ -18,3 +19,4 @@ pub(crate) use emit::{ShortWay, TakeRecords, is_wanted};
 pub use log::{BrokenLine, Fault, LINE_MAX_BYTES, Log};
 pub use merge::{Clock, Ends, Event, Exchange, Exchanges, Filter, Gap, Step, Times, Tree, merge};
 pub use record::{Direction, DirectionError, MESSAGE, MethodText, Outcome, Record, TARGET};
+pub use stats::{Spread, Stat, stats};

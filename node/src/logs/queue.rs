@@ -98,13 +98,14 @@ impl Queue {
         Taken { dropped: mem::take(&mut waiting.dropped), ended: waiting.ended }
     }
 
-    /// Waits until there is something to take, or the end.
-    pub(super) fn wait_for_any(&self) {
+    /// Waits until there is something to take, or the end; no longer than for this time.
+    pub(super) fn wait_for_any(&self, patience: Duration) {
         let mut waiting = self.lock();
         if waiting.entries.is_empty() && !waiting.ended {
             waiting.writer = Writer::UntilAny;
             let asleep = |waiting: &mut Waiting| waiting.writer == Writer::UntilAny;
-            drop(self.news.wait_while(waiting, asleep));
+            let woken = self.news.wait_timeout_while(waiting, patience, asleep);
+            woken.unwrap_or_else(PoisonError::into_inner).0.writer = Writer::Awake;
         }
     }
 

@@ -8,11 +8,14 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::Look;
+use super::kept::Kept;
 use super::queue::{Entry, Queue};
 use super::record::Records;
 
 /// How often a writer that never rests says what was lost.
 const TELL_EVERY: Duration = Duration::from_secs(1);
+/// How often a writer that rests looks at what has become too old.
+const IDLE: Duration = Duration::from_secs(60);
 /// How long the end waits for an output that takes nothing.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -21,18 +24,6 @@ pub(super) struct Writing {
     pub(super) queue: Arc<Queue>,
     /// Disconnected when the thread is done; never anything else.
     done: mpsc::Receiver<()>,
-}
-
-/// Starts the writing thread.
-pub(super) fn start(output: impl Write + Send + 'static, look: Look) -> io::Result<Writing> {
-    let queue = Arc::<Queue>::default();
-    let (entries, mut sink) = (queue.clone(), Sink::new(output, look));
-    let (doing, done) = mpsc::channel();
-    thread::Builder::new().name("bothways-log".to_owned()).spawn(move || {
-        sink.write_all_of(&entries);
-        drop(doing);
-    })?;
-    Ok(Writing { queue, done })
 }
 
 impl Drop for Writing {
@@ -44,9 +35,12 @@ impl Drop for Writing {
 
 /// Writes lines, and between them how many were lost: dropped from a full queue, or refused by
 /// the output (a full disk). It does not fail: the node serves on without its log.
-struct Sink<W: Write> {
+pub(super) struct Sink<W: Write> {
     output: BufWriter<W>,
     look: Look,
+    /// Whether records are lines of the log, or are only kept.
+    shows_records: bool,
+    kept: Option<Kept>,
     records: Records,
     /// A record's line, while it is made.
     line: Vec<u8>,
@@ -56,10 +50,26 @@ struct Sink<W: Write> {
 }
 
 impl<W: Write> Sink<W> {
-    fn new(output: W, look: Look) -> Self {
+    pub(super) fn new(output: W, look: Look, shows_records: bool, kept: Option<Kept>) -> Self {
         let output = BufWriter::with_capacity(64 * 1024, output);
         let (records, line) = (Records::new(look), Vec::new());
-        Self { output, look, records, line, lost: 0, told_at: Instant::now() }
+        let told_at = Instant::now();
+        Self { output, look, shows_records, kept, records, line, lost: 0, told_at }
+    }
+
+    /// Starts the writing thread.
+    pub(super) fn start(mut self) -> io::Result<Writing>
+    where
+        W: Send + 'static,
+    {
+        let queue = Arc::<Queue>::default();
+        let entries = queue.clone();
+        let (doing, done) = mpsc::channel();
+        thread::Builder::new().name("bothways-log".to_owned()).spawn(move || {
+            self.write_all_of(&entries);
+            drop(doing);
+        })?;
+        Ok(Writing { queue, done })
     }
 
     /// Writes all that comes, until the queue ends.
@@ -72,7 +82,7 @@ impl<W: Write> Sink<W> {
                 if taken.ended {
                     return;
                 }
-                queue.wait_for_any();
+                queue.wait_for_any(IDLE);
             } else {
                 batch.drain(..).for_each(|entry| self.write(&entry));
                 self.lost += taken.dropped;
@@ -87,7 +97,19 @@ impl<W: Write> Sink<W> {
             Entry::Line(line) => line,
             Entry::Record(record) => {
                 self.line.clear();
-                self.records.write(record, &mut self.line);
+                if self.shows_records {
+                    self.records.write(record, &mut self.line);
+                }
+                match &mut self.kept {
+                    Some(kept) if self.shows_records && self.look == Look::Json => {
+                        kept.write_line(&self.line);
+                    }
+                    Some(kept) => kept.write(record),
+                    None => {}
+                }
+                if !self.shows_records {
+                    return;
+                }
                 self.line.as_slice()
             }
         };
@@ -101,12 +123,14 @@ impl<W: Write> Sink<W> {
         if self.told_at.elapsed() >= TELL_EVERY {
             self.tell_losses();
         }
+        self.kept.iter_mut().for_each(Kept::flush);
         // What the output refuses stays in the buffer, and goes with the next line that it takes.
         let _ = self.output.flush();
     }
 
     /// Called whenever the queue is empty, and at the end.
     fn rest(&mut self) {
+        self.kept.iter_mut().for_each(Kept::rest);
         self.tell_losses();
         let _ = self.output.flush();
     }
@@ -114,25 +138,30 @@ impl<W: Write> Sink<W> {
     /// Says how many more lines were lost; where that fails, the next time.
     fn tell_losses(&mut self) {
         if self.lost > 0 {
-            let line = loss_line(self.look, self.lost);
+            let line = loss_line(self.look, "log lines dropped", self.lost);
             if self.output.write_all(line.as_bytes()).is_ok() {
                 self.lost = 0;
             }
+        }
+        let unkept = self.kept.as_mut().map_or(0, Kept::take_lost);
+        if unkept > 0 {
+            let line = loss_line(self.look, "exchange records not kept", unkept);
+            self.lost += usize::from(self.output.write_all(line.as_bytes()).is_err());
         }
         self.told_at = Instant::now();
     }
 }
 
-fn loss_line(look: Look, lines: usize) -> String {
+fn loss_line(look: Look, what: &str, lines: usize) -> String {
     let now = Timestamp::now();
     match look {
         Look::Json => format!(
-            "{{\"timestamp\":\"{now:.6}\",\"level\":\"WARN\",\"message\":\"log lines dropped\",\
+            "{{\"timestamp\":\"{now:.6}\",\"level\":\"WARN\",\"message\":\"{what}\",\
              \"lines\":{lines},\"target\":\"bothways::logs\"}}\n"
         ),
         Look::Plain | Look::Coloured => {
             let now = jiff::Zoned::now().strftime("%H:%M:%S%.3f");
-            format!("{now} WARN  log lines dropped  lines={lines}\n")
+            format!("{now} WARN  {what}  lines={lines}\n")
         }
     }
 }
@@ -169,7 +198,7 @@ mod tests {
         let (open, go) = mpsc::channel();
         let text = Arc::new(Mutex::new(Vec::new()));
         let gate = Gate { go: Mutex::new(go), text: text.clone() };
-        let writing = start(gate, Look::Json).unwrap();
+        let writing = Sink::new(gate, Look::Json, true, None).start().unwrap();
         let line = format!("{}\n", "x".repeat(1_023));
         // None of these waits, though the output takes nothing.
         for _ in 0..MANY {
@@ -208,7 +237,7 @@ mod tests {
     fn a_full_disk_costs_lines_and_they_are_told_when_there_is_room_again() {
         let (full, text) = (Arc::new(Mutex::new(true)), Arc::new(Mutex::new(Vec::new())));
         let disk = Disk { full: full.clone(), text: text.clone() };
-        let mut sink = Sink::new(disk, Look::Plain);
+        let mut sink = Sink::new(disk, Look::Plain, true, None);
         let line = format!("{}\n", "x".repeat(1_023));
         for _ in 0..100 {
             sink.write(&Entry::Line(line.as_bytes().into()));
@@ -228,7 +257,10 @@ mod tests {
     fn records_that_a_slow_output_cannot_take_are_counted_too() {
         let (open, go) = mpsc::channel();
         let text = Arc::new(Mutex::new(Vec::new()));
-        let writing = start(Gate { go: Mutex::new(go), text: text.clone() }, Look::Json).unwrap();
+        let writing =
+            Sink::new(Gate { go: Mutex::new(go), text: text.clone() }, Look::Json, true, None)
+                .start()
+                .unwrap();
         let line = "{\"node\":\"hub\",\"dir\":\"in\",\"peer\":\"desk\",\"method\":\"a.b\",\
             \"code\":\"ok\",\"started_us\":1,\"duration_us\":1,\"deadline_ms\":1,\"sent_bytes\":1,\
             \"received_bytes\":1,\"trace_id\":\"0af7651916cd43dd8448eb211c80319c\",\

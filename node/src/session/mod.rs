@@ -2,6 +2,7 @@
 //! knows no method.
 
 mod answer;
+mod ask;
 mod complaints;
 mod dial;
 mod dialer;
@@ -10,8 +11,10 @@ mod incoming;
 mod lane;
 mod lane_answer;
 mod path;
+mod pulse;
 mod rule;
 mod serve;
+mod stay_away;
 mod table;
 mod tell;
 mod turn;
@@ -22,25 +25,22 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use bothways_certs::Fingerprint;
-use bothways_protocol::{
-    CloseCode, Control, Farewell, NodeName, PeerLimits, Request, ResetCode, Role,
-};
+use bothways_protocol::{CloseCode, Control, Farewell, NodeName, PeerLimits, Role};
 use quinn::{Connection, VarInt};
-use thiserror::Error;
-use tokio::sync::{Notify, Semaphore, SemaphorePermit, mpsc, watch};
+use tokio::sync::{Notify, Semaphore, mpsc, watch};
 
 use crate::network::NetworkThread;
-use crate::transport::{Assembly, MessageReader, MessageWriter};
+use crate::transport::Assembly;
 
 pub(crate) use answer::{
     Answered, AnsweringPlace, Asked, Begun, Dispatch, Entry, Events, More, Way,
 };
+pub(crate) use ask::{Cause, Place, RequestStream};
 pub(crate) use complaints::Complaints;
 pub use dial::DialError;
 pub(crate) use dialer::{Dialer, DialerParts, Dialers, keep_alive};
 pub(crate) use greet::Us;
 pub(crate) use incoming::{Doorway, welcome_all};
-use lane::Flight;
 use lane::Lane;
 pub(crate) use lane::{Landed, Unanswered};
 use path::Path;
@@ -52,9 +52,6 @@ const REASON_MAX_BYTES: usize = 256;
 
 /// Control messages that wait to be written, at the most.
 const CONTROL_QUEUE: usize = 16;
-
-/// How many requests a session has issued before it opens a lane.
-const LANE_FROM: u64 = 8;
 
 /// A session with one peer: a connection on which both sides know who the other is.
 ///
@@ -99,6 +96,8 @@ struct Inner {
     due: Notify,
     requests_out: AtomicU64,
     requests_in: AtomicU64,
+    /// Subscriptions of ours that are live.
+    listening: AtomicUsize,
     complaints: Complaints,
 }
 
@@ -132,55 +131,6 @@ pub(crate) enum Stage {
     Closed,
 }
 
-/// What a request is begun for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Cause {
-    /// Itself.
-    Own,
-    /// A handler, for the request that it answers.
-    Handler,
-}
-
-/// A request could not be begun on this session: nothing of it has been sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("the session takes no more requests")]
-pub(crate) struct Refused;
-
-/// A stream for one request, and the place among those in flight that it takes.
-#[derive(Debug)]
-pub(crate) struct RequestStream {
-    pub(crate) writer: MessageWriter,
-    pub(crate) reader: MessageReader,
-    place: Option<Place>,
-}
-
-impl RequestStream {
-    /// Gives its place back: a subscription that has begun needs none.
-    pub(crate) fn leave_place(&mut self) {
-        self.place = None;
-    }
-
-    /// Tells the peer why nobody waits for its answer any more.
-    pub(crate) fn give_up(&mut self, code: ResetCode) {
-        self.writer.give_up(code);
-        self.reader.stop(code);
-    }
-}
-
-/// A place among the requests in flight, given back when it is dropped.
-#[derive(Debug)]
-pub(crate) struct Place(Session);
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.inner.permits.add_permits(1);
-        // It may have been the last one.
-        if self.0.is_draining() {
-            self.0.inner.due.notify_one();
-        }
-    }
-}
-
 impl Session {
     /// A session that lives on the thread that this is called on.
     fn new(
@@ -212,6 +162,7 @@ impl Session {
             due: Notify::new(),
             requests_out: AtomicU64::new(0),
             requests_in: AtomicU64::new(0),
+            listening: AtomicUsize::new(0),
             complaints: Complaints::default(),
         };
         (Self { inner: Arc::new(inner) }, to_write)
@@ -265,84 +216,6 @@ impl Session {
         Arc::ptr_eq(&self.inner, &other.inner)
     }
 
-    /// Opens a stream for a request that has its place among those in flight.
-    pub(crate) async fn open(
-        &self,
-        place: Place,
-        cause: Cause,
-        max_bytes: usize,
-    ) -> Result<RequestStream, Refused> {
-        let (send, recv) = self.inner.connection.open_bi().await.map_err(|_| Refused)?;
-        if !self.takes(self.stage(), cause) {
-            MessageWriter::new(send).reset(ResetCode::Cancelled);
-            return Err(Refused);
-        }
-        Ok(RequestStream {
-            writer: MessageWriter::new(send),
-            reader: MessageReader::new(recv, max_bytes, &self.inner.assembly),
-            place: Some(place),
-        })
-    }
-
-    /// Begins a request on the session's lane; `None` where it is none for a lane, or there is no
-    /// lane yet.
-    pub(crate) fn lane(&self, request: &Request, deadline: Instant) -> Option<Flight> {
-        let Inner { facts, connection, path, lane, requests_out, due, .. } = &*self.inner;
-        let max_bytes = facts.lane_message_bytes?;
-        let nth = requests_out.load(Ordering::Relaxed);
-        if request.params.bytes().len() > max_bytes || !path.suits_a_lane(connection, nth) {
-            return None;
-        }
-        let Some(lane) = lane.get() else {
-            if self.wants_a_lane() {
-                due.notify_one();
-            }
-            return None;
-        };
-        lane.ask(request, deadline)
-    }
-
-    /// Whether so much is asked that a lane is worth its memory.
-    fn wants_a_lane(&self) -> bool {
-        self.inner.requests_out.load(Ordering::Relaxed) >= LANE_FROM
-            && self.inner.facts.lane_message_bytes.is_some()
-    }
-
-    /// Takes a place among the requests in flight. Where none is free, it waits for as long as one
-    /// is of use.
-    pub(crate) async fn place(&self, cause: Cause) -> Result<Place, Refused> {
-        if let Some(place) = self.place_now(cause) {
-            return Ok(place);
-        }
-        let mut stage = self.inner.stage.subscribe();
-        tokio::select! {
-            biased;
-            _ = stage.wait_for(|stage| !self.takes(*stage, cause)) => Err(Refused),
-            permit = self.inner.permits.acquire() => Ok(self.taken(permit.map_err(|_| Refused)?)),
-        }
-    }
-
-    /// Takes a place among the requests in flight, if there is one.
-    pub(crate) fn place_now(&self, cause: Cause) -> Option<Place> {
-        let permit = self.inner.permits.try_acquire().ok()?;
-        self.takes(self.stage(), cause).then(|| self.taken(permit))
-    }
-
-    fn taken(&self, permit: SemaphorePermit<'_>) -> Place {
-        permit.forget();
-        self.inner.requests_out.fetch_add(1, Ordering::Relaxed);
-        Place(self.clone())
-    }
-
-    /// Whether a request may be begun. While this node leaves, what it still answers may ask.
-    fn takes(&self, stage: Stage, cause: Cause) -> bool {
-        match (stage, cause) {
-            (Stage::Open, _) => true,
-            (Stage::Draining, Cause::Handler) => !self.inner.at_end.load(Ordering::Relaxed),
-            (Stage::Draining | Stage::Closed, _) => false,
-        }
-    }
-
     /// Nothing is begun from now on, whatever its cause.
     fn note_end(&self) {
         self.inner.at_end.store(true, Ordering::Relaxed);
@@ -386,12 +259,6 @@ impl Session {
 
     fn leaving(&self) -> MutexGuard<'_, Option<Farewell>> {
         self.inner.leaving.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// How many of our requests are in flight.
-    fn asking(&self) -> u32 {
-        let free = u32::try_from(self.inner.permits.available_permits()).unwrap_or(u32::MAX);
-        self.inner.permits_max.saturating_sub(free)
     }
 }
 

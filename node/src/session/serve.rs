@@ -15,6 +15,8 @@ use tokio::time::{Instant, sleep_until};
 use super::answer::{Answering, Dispatch, StreamAnswer, going_away};
 use super::greet::Greeted;
 use super::lane::Lane;
+use super::pulse::Pulse;
+use super::stay_away::stay_away;
 use super::turn::turn;
 use super::{Session, Stage, Table};
 use crate::config::Limits;
@@ -23,12 +25,6 @@ use crate::visible::visible;
 
 /// How long a peer may take to close the connection after our bye.
 const BYE_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// What a handshake costs the listener, about.
-const HANDSHAKE: Duration = Duration::from_millis(2);
-
-/// The longest time for which a peer is asked to stay away.
-const STAY_AWAY_MAX: Duration = Duration::from_secs(10);
 
 /// The stream with which a session counts as busy: a peer that only now and then asks opens fewer.
 const BUSY_FROM: u64 = 8;
@@ -75,6 +71,7 @@ pub(crate) async fn serve<D: Dispatch>(
         retry_after: None,
         said_bye: None,
         heard_bye: false,
+        pulse: Pulse::new(),
     };
     let mut writing = JoinSet::new();
     writing.spawn(write_control(writer, to_write));
@@ -147,6 +144,7 @@ struct Serving<D> {
     /// When we said bye.
     said_bye: Option<Instant>,
     heard_bye: bool,
+    pulse: Pulse,
 }
 
 /// A stream that the peer opened, or the end of the connection.
@@ -180,6 +178,7 @@ impl<D: Dispatch> Serving<D> {
                 opened = connection.accept_bi() => self.begin_all(&connection, opened),
                 _ = self.stage.changed() => Next::Go,
                 () = self.session.inner.due.notified() => Next::Go,
+                () = self.pulse.look() => self.show_life(),
                 () = reached(over), if over.is_some() =>
                     self.end(self.close_code(), "the time to leave is over"),
             };
@@ -213,7 +212,8 @@ impl<D: Dispatch> Serving<D> {
             if self.away.is_none() {
                 self.away = Some((why, Instant::now()));
                 self.session.inner.away.store(true, Ordering::Relaxed);
-                let retry_after = (why == Farewell::Stopping).then(|| stay_away(table.len()));
+                let retry_after =
+                    (why == Farewell::Stopping).then(|| stay_away(table.len(), rand::random()));
                 let last = self.last_begun;
                 self.say(Control::GoingAway(GoingAway { last, retry_after, why }));
             }
@@ -250,6 +250,14 @@ impl<D: Dispatch> Serving<D> {
         }
     }
 
+    /// Sends something where the peer owes us something and is silent.
+    fn show_life(&mut self) -> Next {
+        if self.said_bye.is_none() && self.pulse.is_due(&self.session) {
+            self.say(Control::Alive);
+        }
+        Next::Go
+    }
+
     fn note_ended(&self, ended: Result<(), JoinError>) -> Next {
         // A handler's panic is contained where it is called: this one is the node's own.
         if let Err(error) = ended.map_err(|error| error.to_string()) {
@@ -284,7 +292,7 @@ impl<D: Dispatch> Serving<D> {
                 self.session.note_end();
                 self.heard_bye = true;
             }
-            Ok(Control::MethodsChanged | Control::Unknown) => {}
+            Ok(Control::MethodsChanged | Control::Alive | Control::Unknown) => {}
             Ok(Control::Hello(_) | Control::Welcome(_)) => {
                 return self.broken("a second greeting");
             }
@@ -366,13 +374,6 @@ impl<D: Dispatch> Serving<D> {
         self.session.close(code, reason);
         Next::End(reason.to_owned())
     }
-}
-
-/// How long one of so many peers stays away from a node that stops: drawn, so that they come back
-/// spread over the time that as many handshakes take.
-fn stay_away(sessions: usize) -> Duration {
-    let handshakes = u32::try_from(sessions).unwrap_or(u32::MAX);
-    HANDSHAKE.saturating_mul(handshakes).min(STAY_AWAY_MAX).mul_f64(rand::random())
 }
 
 /// Waits for a time; for ever where there is none.

@@ -3,7 +3,6 @@
 use bothways_protocol::ResetCode;
 use bytes::Bytes;
 use tokio::sync::watch;
-use tokio::task::yield_now;
 use tokio::time::timeout;
 
 use super::Stage;
@@ -47,11 +46,12 @@ async fn tell(
     stage: &mut watch::Receiver<Stage>,
 ) -> End {
     let mut stopped = std::pin::pin!(writer.stopped());
+    let mut leaving = std::pin::pin!(leaving(stage));
     loop {
         let more = tokio::select! {
             biased;
             () = &mut stopped => return End::Gone,
-            () = leaving(stage) => return End::Finish,
+            () = &mut leaving => return End::Finish,
             more = events.next() => more,
         };
         let bytes = match more {
@@ -66,10 +66,8 @@ async fn tell(
                 Err(_) => return End::Gone,
             },
             // Whoever reads so slowly gets the rest elsewhere.
-            () = leaving(stage) => return End::Reset,
+            () = &mut leaving => return End::Reset,
         }
-        // Others on this thread have their turn, whatever else is there to tell.
-        yield_now().await;
     }
 }
 

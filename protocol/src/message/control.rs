@@ -87,6 +87,8 @@ pub enum Control {
     Welcome(Greeting),
     /// The sender enables other methods than before.
     MethodsChanged,
+    /// The sender is there, and waits for the receiver.
+    Alive,
     /// The sender answers only what it has begun to answer.
     GoingAway(GoingAway),
     /// The sender says nothing more.
@@ -95,7 +97,7 @@ pub enum Control {
     Unknown,
 }
 
-const KINDS: &str = "hello, welcome, methods_changed, going_away or bye";
+const KINDS: &str = "hello, welcome, methods_changed, alive, going_away or bye";
 
 impl Control {
     /// Decodes a message.
@@ -110,6 +112,10 @@ impl Control {
             "methods_changed" => {
                 each("methods_changed", &mut reader, |_, _| Ok(Take::Unknown))?;
                 Self::MethodsChanged
+            }
+            "alive" => {
+                each("alive", &mut reader, |_, _| Ok(Take::Unknown))?;
+                Self::Alive
             }
             "going_away" => Self::GoingAway(going_away(&mut reader)?),
             "bye" => Self::Bye(bye(&mut reader)?),
@@ -135,6 +141,7 @@ fn put(writer: &mut Writer<'_>, control: &Control) {
         Control::Hello(greeting) => put_greeting(writer.text("hello"), greeting),
         Control::Welcome(greeting) => put_greeting(writer.text("welcome"), greeting),
         Control::MethodsChanged => _ = writer.text("methods_changed").map(0),
+        Control::Alive => _ = writer.text("alive").map(0),
         Control::GoingAway(GoingAway { last, retry_after, why }) => {
             let given = usize::from(last.is_some()) + usize::from(retry_after.is_some());
             writer.text("going_away").map(1 + given);

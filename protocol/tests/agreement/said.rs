@@ -18,6 +18,7 @@ pub(crate) fn control() -> impl Strategy<Value = Control> {
         greeting().prop_map(Control::Hello),
         greeting().prop_map(Control::Welcome),
         Just(Control::MethodsChanged),
+        Just(Control::Alive),
         (of(any::<u64>()), of(any::<u64>()), farewell()).prop_map(|(last, wait_ms, why)| {
             let retry_after = wait_ms.map(Duration::from_millis);
             Control::GoingAway(GoingAway { last, retry_after, why })

@@ -79,6 +79,7 @@ fn control_fields(control: &Control) -> Value {
         Control::Hello(greeting) => json!({"hello": greeting_fields(greeting)}),
         Control::Welcome(greeting) => json!({"welcome": greeting_fields(greeting)}),
         Control::MethodsChanged => json!({"methods_changed": {}}),
+        Control::Alive => json!({"alive": {}}),
         Control::GoingAway(GoingAway { last, retry_after, why }) => {
             let retry_after_ms = retry_after.map(|wait| wait.as_millis());
             json!({"going_away": {

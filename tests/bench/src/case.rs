@@ -29,6 +29,8 @@ pub(crate) enum Work {
     Starts { count: usize },
     /// Holds so many sessions on which nothing happens, for so long.
     IdleSessions { count: usize, window: Duration },
+    /// Has changes told to many, and asks for the next one as soon as all have been told.
+    FanOut(FanOut),
 }
 
 /// How much is asked, and for how long.
@@ -43,6 +45,22 @@ pub(crate) struct Requests {
     /// The time before the window: asked as in it, and not counted.
     pub(crate) warm_up: Duration,
     pub(crate) window: Duration,
+}
+
+/// How many are told of each change, and for how long.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct FanOut {
+    /// Each over a connection of its own.
+    pub(crate) subscribers: usize,
+    /// How many changes at the most were asked for, and are not told to all yet.
+    pub(crate) outstanding: usize,
+    /// The size of what each event says.
+    pub(crate) body_bytes: usize,
+    /// The time before the window: as in it, and not counted.
+    pub(crate) warm_up: Duration,
+    pub(crate) window: Duration,
+    /// Whether somebody else asks meanwhile, and how long that takes is measured.
+    pub(crate) others: bool,
 }
 
 /// Where the two ends may run.
@@ -73,6 +91,15 @@ pub(crate) enum Measure {
     ResidentMib,
     /// Of one core.
     IdleCpuPercent,
+    /// Of somebody who asks while others are told, and before that.
+    OthersP99Us,
+    OthersIdleP99Us,
+    /// The first of these two by the second.
+    OthersP99Times,
+    /// Events that a subscriber was not told.
+    Missed,
+    /// By how much the listener's memory grew from before the subscriptions.
+    KibPerSubscriber,
 }
 
 /// One line of the report.
@@ -90,6 +117,8 @@ pub(crate) enum Goal {
     AtLeast(f64, Contender),
     /// So many times the figure of another, or less.
     AtMost(f64, Contender),
+    /// So much, or more.
+    NoLessThan(f64),
     /// So much, or less.
     NoMoreThan(f64),
     /// Nothing: it is shown beside another.
@@ -153,6 +182,11 @@ impl Measure {
             Self::KibPerSession => "KiB each, at the listener",
             Self::ResidentMib => "MiB in all, at the listener",
             Self::IdleCpuPercent => "listener's CPU, % of a core",
+            Self::OthersP99Us => "p99 of others meanwhile, µs",
+            Self::OthersIdleP99Us => "p99 of others before, µs",
+            Self::OthersP99Times => "p99 of others, times that before",
+            Self::Missed => "events that somebody missed",
+            Self::KibPerSubscriber => "KiB each, at the listener, for its subscription",
         }
     }
 }
@@ -164,7 +198,7 @@ impl Goal {
             Self::AtLeast(_, beside) | Self::AtMost(_, beside) | Self::Beside(beside) => {
                 Some(beside)
             }
-            Self::NoMoreThan(_) | Self::Shown => None,
+            Self::NoLessThan(_) | Self::NoMoreThan(_) | Self::Shown => None,
         }
     }
 
@@ -173,6 +207,7 @@ impl Goal {
         match self {
             Self::AtLeast(bound, _) => Some(ratio? >= bound),
             Self::AtMost(bound, _) => Some(ratio? <= bound),
+            Self::NoLessThan(bound) => Some(figure >= bound),
             Self::NoMoreThan(bound) => Some(figure <= bound),
             Self::Beside(_) | Self::Shown => None,
         }
@@ -184,6 +219,7 @@ impl std::fmt::Display for Goal {
         match self {
             Self::AtLeast(bound, _) => write!(f, "≥ {bound:.2}"),
             Self::AtMost(bound, _) => write!(f, "≤ {bound:.2}"),
+            Self::NoLessThan(bound) => write!(f, "no less than {bound}"),
             Self::NoMoreThan(bound) => write!(f, "no more than {bound}"),
             Self::Beside(_) | Self::Shown => Ok(()),
         }

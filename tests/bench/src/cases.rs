@@ -2,16 +2,17 @@
 
 use std::time::Duration;
 
-use crate::case::Goal::{AtLeast, AtMost, Beside, NoMoreThan, Shown};
+use crate::case::Goal::{AtLeast, AtMost, Beside, NoLessThan, NoMoreThan, Shown};
 use crate::case::Measure::{
-    CpuAnsweringUs, CpuUs, DroppedPercent, IdleCpuPercent, KibPerSession, MbPerSecond, P50Us,
-    P99Us, PerSecond, ResidentMib,
+    CpuAnsweringUs, CpuUs, DroppedPercent, IdleCpuPercent, KibPerSession, KibPerSubscriber,
+    MbPerSecond, Missed, OthersIdleP99Us, OthersP99Times, OthersP99Us, P50Us, P99Us, PerSecond,
+    ResidentMib,
 };
-use crate::case::{Case, Requests, Work};
+use crate::case::{Case, FanOut, Requests, Work};
 use crate::contender::Contender::{
-    Bothways, BothwaysBothDirections, BothwaysFourThreads, BothwaysLogged, BothwaysOneThread,
-    BothwaysOutside, BothwaysPeople, BothwaysPing, BothwaysStreams, Quinn, QuinnFramed, Tarpc,
-    Tonic,
+    Bothways, BothwaysBothDirections, BothwaysCreates, BothwaysFourThreads, BothwaysLogged,
+    BothwaysOneThread, BothwaysOutside, BothwaysPeople, BothwaysPing, BothwaysStreams,
+    BothwaysTold, Quinn, QuinnFramed, QuinnTold, Store, Tarpc, Tonic,
 };
 
 /// How many bytes the params of a request hold, and its result, where the case does not say
@@ -55,6 +56,24 @@ pub(crate) fn all(pace: Pace) -> Vec<Case> {
             PerSecond,
             AtLeast(0.8, BothwaysPing),
         ),
+        Case::new("durable writes, 64 writers", Work::Requests(requests(64)))
+            .row(BothwaysCreates, PerSecond, NoLessThan(8_000.0))
+            .row(BothwaysCreates, PerSecond, Beside(Store))
+            .row(BothwaysCreates, P99Us, NoMoreThan(60_000.0))
+            .row(BothwaysCreates, P99Us, Beside(Store)),
+        Case::new("a change to 100 subscribers", pace.fan_out())
+            .row(BothwaysTold, PerSecond, AtLeast(0.9, QuinnTold))
+            .row(BothwaysTold, CpuAnsweringUs, Beside(QuinnTold))
+            .row(BothwaysTold, Missed, NoMoreThan(0.0)),
+        Case::new("a change to 1,000 subscribers", pace.large_fan_out())
+            .rounds(pace.large_fan_outs())
+            .row(BothwaysTold, PerSecond, Beside(QuinnTold))
+            .row(BothwaysTold, Missed, NoMoreThan(0.0))
+            .row(BothwaysTold, KibPerSubscriber, NoMoreThan(64.0))
+            .row(BothwaysTold, KibPerSubscriber, Beside(QuinnTold))
+            .row(BothwaysTold, OthersP99Times, NoMoreThan(5.0))
+            .row(BothwaysTold, OthersP99Us, Shown)
+            .row(BothwaysTold, OthersIdleP99Us, Shown),
         Case::new("100 sessions, 2 in flight", pace.crowd())
             .row(BothwaysFourThreads, PerSecond, AtLeast(0.9, BothwaysOneThread))
             .row(BothwaysFourThreads, CpuUs, Beside(BothwaysOneThread))
@@ -112,6 +131,26 @@ impl Pace {
 
     fn crowd(self) -> Work {
         Work::Requests(Requests { sessions: 100, ..self.requests(2) })
+    }
+
+    /// As many changes at a time as requests elsewhere. The ratio depends on it: with 8, where each
+    /// change waits for several threads to be woken, it was 0.15 on a busy machine of two cores.
+    fn fan_out(self) -> Work {
+        let Requests { body_bytes, warm_up, window, in_flight, .. } = self.requests(64);
+        let (subscribers, outstanding, others) = (100, in_flight, false);
+        Work::FanOut(FanOut { subscribers, outstanding, body_bytes, warm_up, window, others })
+    }
+
+    /// Long enough for a p99 of those who ask meanwhile.
+    fn large_fan_out(self) -> Work {
+        let window = Duration::from_secs(if self == Self::Quick { 3 } else { 8 });
+        let (subscribers, outstanding, others) = (1_000, 8, true);
+        let Requests { body_bytes, warm_up, .. } = self.requests(0);
+        Work::FanOut(FanOut { subscribers, outstanding, body_bytes, warm_up, window, others })
+    }
+
+    fn large_fan_outs(self) -> u32 {
+        if self == Self::Quick { 1 } else { 3 }
     }
 
     /// What is in flight on one session often shares one datagram, and its loss: it takes many

@@ -135,6 +135,11 @@ impl Times {
         ]))
     }
 
+    /// The 99th percentile, in microseconds.
+    pub(crate) fn p99_us(&self) -> f64 {
+        self.lock().value_at_quantile(0.99) as f64 / 1e3
+    }
+
     fn count(&self) -> f64 {
         self.lock().len() as f64
     }

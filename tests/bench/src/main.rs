@@ -38,6 +38,15 @@
 //! - *Logged*: both ends write a record of each request to a file as JSON, as `bothways run` does.
 //! - *100 sessions*: without nodes at the asking end, on one thread there, so that what differs is
 //!   the number of the listener's network threads.
+//! - *Durable writes*: `people.create` over one session, beside the same writes without any network:
+//!   tasks of the driver write to a store of its own, each record under an idempotency key. Both in
+//!   the temporary folder (`TMPDIR`), which has to be on a disk for their fsync to mean anything.
+//! - *A change to many*: each subscriber has a connection of its own, all of them in one driver,
+//!   which counts every event of each and has the next change made once all have been told of an
+//!   earlier one: so many are outstanding, the same for all contenders. The changes of bothways are
+//!   writes to a store in memory, so that no fsync is in it; quinn has no store and writes each
+//!   event to a stream for each subscriber. Where others ask meanwhile, they do on a thread and a
+//!   connection of their own, every 2 ms, before and during it.
 //! - *From a start*: a node dials when it starts, so this case counts from nothing to the first
 //!   response: a thread, a runtime, TLS settings, a socket, the connection, the hello, the
 //!   request. Bare quinn does the same but for the hello.
@@ -51,6 +60,7 @@ mod cases;
 mod chart;
 mod contender;
 mod end;
+mod fan_out;
 mod load;
 mod relay;
 mod report;

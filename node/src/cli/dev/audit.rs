@@ -1,6 +1,8 @@
 //! Whether everything was seen that a topology promises: what `dev up --once` looks for in the
 //! nodes' logs.
 
+mod story;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -11,9 +13,10 @@ use bothways_protocol::{MethodName, NodeName};
 
 use super::merged::{Entry, Line};
 use super::network::Ground;
-use super::script::{NOT_SENT, NOT_SENT_TARGET};
+use super::script::{NOT_SENT, SCRIPT_TARGET};
 use super::topology::Topology;
 use crate::cli::Result;
+use story::SeenOfStory;
 
 /// What the logs tell.
 #[derive(Debug, Default)]
@@ -25,6 +28,7 @@ pub(super) struct Seen {
     not_sent: Vec<[String; 4]>,
     /// Who opened a connection to whom.
     dialed: BTreeSet<(String, String)>,
+    story: SeenOfStory,
 }
 
 /// A scripted request: who asks whom for what, and how it is to end.
@@ -49,10 +53,11 @@ impl Seen {
 
     fn note(&mut self, entry: Entry) {
         let Line::Event(event) = entry.line else { return };
+        self.story.note(&entry.node, &event);
         let field = |name| event.field(name).to_owned();
         match (event.target.as_str(), event.message.as_str()) {
             (_, "started") => _ = self.roles.insert(entry.node, field("role")),
-            (NOT_SENT_TARGET, NOT_SENT) => {
+            (SCRIPT_TARGET, NOT_SENT) => {
                 self.not_sent.push([entry.node, field("peer"), field("method"), field("code")]);
             }
             (_, "session begins") if event.field("dialed") == "us" => {
@@ -93,6 +98,7 @@ impl Seen {
                 missing.push(format!("{to} opened no connection to {asker}"));
             }
         }
+        missing.extend(self.missing_of_story(topology));
         missing.sort();
         missing.dedup();
         missing
@@ -150,6 +156,7 @@ impl Seen {
         if !refused.is_empty() {
             told.push(format!("refused by a role: {refused}"));
         }
+        told.extend(self.told_of_story(topology));
         told
     }
 }

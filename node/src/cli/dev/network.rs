@@ -10,4 +10,4 @@ pub(super) use child::told;
 pub(super) use ground::Ground;
 pub(super) use requests::ask_to_restart;
 pub(super) use state::{NodeState, State};
-pub(super) use supervisor::{Network, end_leftovers};
+pub(super) use supervisor::{Network, Wishes, end_leftovers};

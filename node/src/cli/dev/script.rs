@@ -1,20 +1,25 @@
-//! A node that is a child of `dev up`: it stops when the supervisor is gone, and issues the
-//! requests of its script itself, over its own sessions.
+//! A node that is a child of `dev up`: it stops when the supervisor is gone. Over its own sessions it
+//! issues the requests of its script, those that the supervisor asks it for, and watches.
 
-use std::io::Read;
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
 use bothways::exchange::Outcome;
 use bothways::{Node, RequestError};
-use bothways_protocol::Encoded;
-use tokio::sync::watch;
+use bothways_protocol::{Encoded, NodeName};
+use ciborium::Value;
+use serde::{Deserialize, Serialize};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::topology::Call;
+use super::events;
+use super::topology::{Call, NodeSpec};
 use crate::cli::Result;
+use crate::cli::json::Shown;
 
 /// What the supervisor says on standard input when the scripts may begin.
 pub(super) const GO: &[u8] = b"go\n";
@@ -22,12 +27,36 @@ pub(super) const GO: &[u8] = b"go\n";
 /// How long a call waits for a session that its node cannot open.
 const SESSION_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// What a node does of its own accord.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Script {
+    calls: Vec<Call>,
+    watch: BTreeMap<NodeName, Vec<String>>,
+}
+
+impl Script {
+    pub(super) fn of(spec: &NodeSpec) -> Self {
+        Self { calls: spec.calls.clone(), watch: spec.watch.clone() }
+    }
+}
+
+/// What a child says on standard output of a request that its supervisor asked it for, in a line
+/// of JSON.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Answer {
+    Result(serde_json::Value),
+    Failed { code: String, why: String },
+}
+
 /// What a child knows of its supervisor: the script, and standard input as the thread that
 /// connects the two.
 #[derive(Debug)]
 pub(in crate::cli) struct Supervised {
-    calls: Vec<Call>,
+    script: Script,
     stage: watch::Receiver<Stage>,
+    /// What the supervisor asks for, one at a time.
+    asked: mpsc::Receiver<Call>,
 }
 
 /// What has been heard on standard input.
@@ -43,15 +72,16 @@ impl Supervised {
     pub(in crate::cli) fn start(script: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(script)
             .with_context(|| format!("cannot read {}", script.display()))?;
-        let calls = serde_json::from_str(&text)
+        let script = serde_json::from_str(&text)
             .with_context(|| format!("{} is no script", script.display()))?;
         let (told, stage) = watch::channel(Stage::Silent);
+        let (to_ask, asked) = mpsc::channel(1);
         // A thread that nobody waits for: standard input cannot be read in any other way without
         // holding up the program's end.
         std::thread::Builder::new()
             .name("supervisor".to_owned())
-            .spawn(move || listen(std::io::stdin().lock(), &told))?;
-        Ok(Self { calls, stage })
+            .spawn(move || listen(BufReader::new(std::io::stdin().lock()), &told, &to_ask))?;
+        Ok(Self { script, stage, asked })
     }
 
     /// Plays the script once it may begin; returns when the supervisor is gone.
@@ -60,25 +90,59 @@ impl Supervised {
         // An error says that the thread has ended, which it does with standard input.
         let heard = self.stage.wait_for(|stage| *stage >= Stage::Go).await.map(|stage| *stage);
         if let Ok(Stage::Go) = heard {
-            for call in std::mem::take(&mut self.calls) {
+            for call in std::mem::take(&mut self.script.calls) {
                 playing.spawn(play(node.clone(), call));
             }
+            for (peer, topics) in &self.script.watch {
+                events::watch(node, peer, topics, &mut playing);
+            }
         }
-        let _ = self.stage.wait_for(|stage| *stage == Stage::End).await;
+        tokio::select! {
+            _ = self.stage.wait_for(|stage| *stage == Stage::End) => {}
+            () = answer_all(node, &mut self.asked) => {}
+        }
     }
 }
 
-fn listen(mut input: impl Read, told: &watch::Sender<Stage>) {
-    let mut buffer = [0; 16];
-    loop {
-        match input.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(_) => _ = told.send(Stage::Go),
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(_) => break,
+fn listen(input: impl BufRead, told: &watch::Sender<Stage>, to_ask: &mpsc::Sender<Call>) {
+    for line in input.lines().map_while(std::io::Result::ok) {
+        match serde_json::from_str(&line) {
+            // Where nobody listens any more, the node stops.
+            Ok(call) => _ = to_ask.blocking_send(call),
+            Err(_) => _ = told.send(Stage::Go),
         }
     }
     let _ = told.send(Stage::End);
+}
+
+/// Issues what the supervisor asks for, until it is gone.
+async fn answer_all(node: &Node, asked: &mut mpsc::Receiver<Call>) {
+    while let Some(call) = asked.recv().await {
+        let answer = answer(node, &call).await;
+        let line = serde_json::to_string(&answer).unwrap_or_default();
+        // A supervisor that has gone needs no answer; one that is there reads it at once.
+        let _ = writeln!(std::io::stdout().lock(), "{line}");
+    }
+}
+
+async fn answer(node: &Node, call: &Call) -> Answer {
+    let failed = |code: &str, why: String| Answer::Failed { code: code.to_owned(), why };
+    let params = match Encoded::of(&call.params) {
+        Ok(params) => params,
+        Err(error) => return failed("invalid_argument", error.to_string()),
+    };
+    if node.role().asks() {
+        until_session(node, &call.to).await;
+    }
+    let result = match issue(node, call, &params).await {
+        Ok(result) => result,
+        Err(error) => return failed(error.code().as_str(), error.to_string()),
+    };
+    let shown = result.decode::<Value>().map(|value| serde_json::to_value(Shown(&value)));
+    match shown {
+        Ok(Ok(result)) => Answer::Result(result),
+        _ => failed("internal", format!("{} answers with what has no JSON form", call.to)),
+    }
 }
 
 /// Issues one call of the script, as often as it says.
@@ -88,12 +152,12 @@ async fn play(node: Node, call: Call) {
         Err(error) => return tracing::error!(method = %call.method, %error, "script: params"),
     };
     sleep(call.after).await;
-    if node.role().asks() {
-        until_session(&node, &call).await;
-    }
     let mut left = call.times;
     loop {
-        issue(&node, &call, &params).await;
+        if node.role().asks() {
+            until_session(&node, &call.to).await;
+        }
+        let _ = issue(&node, &call, &params).await;
         left = left.map(|left| left - 1);
         if left == Some(0) {
             return;
@@ -102,39 +166,56 @@ async fn play(node: Node, call: Call) {
     }
 }
 
-/// Waits for a session with the call's peer: only the peer may be able to open one.
-async fn until_session(node: &Node, call: &Call) {
+/// Waits for a session with a peer: only the peer may be able to open one, and it may be away.
+pub(super) async fn until_session(node: &Node, peer: &NodeName) {
     let mut changes = node.session_changes();
-    let is_there = || node.sessions().iter().any(|session| session.peer == call.to);
+    let is_there = || node.sessions().iter().any(|session| session.peer == *peer);
     let waiting = async { while !is_there() && changes.changed().await.is_ok() {} };
     // Without a session, the request itself tells of it.
     let _ = timeout(SESSION_TIMEOUT, waiting).await;
 }
 
-async fn issue(node: &Node, call: &Call, params: &Encoded) {
-    let answer = node.peer(call.to.as_str()).call(call.method.as_str(), params.clone()).await;
+/// Issues one request; what became of it is in the log.
+async fn issue(
+    node: &Node,
+    call: &Call,
+    params: &Encoded,
+) -> std::result::Result<Encoded, RequestError> {
+    let Call { to, method, .. } = call;
+    let answer = node.peer(to.as_str()).call(method.as_str(), params.clone()).await;
     let code = match &answer {
         Ok(_) => Outcome::Ok,
         Err(error) => Outcome::Failed(error.code()),
     };
-    let Call { to, method, .. } = call;
     match &answer {
         // A request that was never sent leaves no record.
         Err(error) if !was_sent(error) => tracing::info!(
-            target: NOT_SENT_TARGET, peer = %to, %method, %code, why = %error, "{NOT_SENT}"),
-        _ => {}
+            target: SCRIPT_TARGET, peer = %to, %method, %code, why = %error, "{NOT_SENT}"),
+        // A record has no room for the reason.
+        Err(error) => tracing::info!(
+            target: SCRIPT_TARGET, peer = %to, %method, %code, why = %reason(error), "{FAILED}"),
+        Ok(_) => {}
     }
     if code != call.expect {
-        let why = answer.err().map(|error| error.to_string());
+        let why = answer.as_ref().err().map(ToString::to_string);
         let expected = call.expect;
         tracing::warn!(peer = %to, %method, %code, %expected, why, "script: not as expected");
     }
+    answer
 }
 
-/// The target and the message of the log line for a request that was not sent.
-pub(super) const NOT_SENT_TARGET: &str = "script";
+/// The target of the log lines of requests that failed, and their messages: for one that was not
+/// sent, and for one that was.
+pub(super) const SCRIPT_TARGET: &str = "script";
 pub(super) const NOT_SENT: &str = "request not sent";
+pub(super) const FAILED: &str = "request failed";
 
+/// Why a request failed: in the peer's own words, where it has said so.
+fn reason(error: &RequestError) -> String {
+    error.failure().map_or_else(|| error.to_string(), |failure| failure.message.to_string())
+}
+
+/// Whether a request has left a record.
 fn was_sent(error: &RequestError) -> bool {
     matches!(
         error,
@@ -167,7 +248,7 @@ mod tests {
     #[test]
     fn the_end_of_standard_input_is_the_end_whatever_was_said() {
         let (told, stage) = watch::channel(Stage::Silent);
-        listen(GO, &told);
+        listen(GO, &told, &mpsc::channel(1).0);
         assert_eq!(*stage.borrow(), Stage::End);
     }
 }

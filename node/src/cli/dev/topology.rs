@@ -1,8 +1,10 @@
-//! A topology: which nodes there are, in which roles, who dials whom, and what they ask each
-//! other. As written (TOML) → checked, each problem with its line.
+//! A topology: which nodes there are, in which roles, who dials whom, what they ask each other, and
+//! the story that they tell. As written (TOML) → checked, each problem with its line.
 
 mod check;
 mod read;
+mod reference;
+mod story;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,6 +17,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::cli::{Exit, Result, Trouble};
 
+pub(super) use reference::{Results, resolve};
+pub(super) use story::{Step, StoryCall};
+
 /// The name of the person's own identity: no node has it.
 pub(super) const PERSON: &str = "you";
 
@@ -24,6 +29,8 @@ pub(super) struct Topology {
     /// What the authority's network is called, where the file says it.
     pub(super) network: Option<NetworkName>,
     pub(super) nodes: BTreeMap<NodeName, NodeSpec>,
+    /// What happens once, one step after the other.
+    pub(super) story: Vec<Step>,
 }
 
 /// One node.
@@ -34,7 +41,22 @@ pub(super) struct NodeSpec {
     pub(super) dials: Vec<NodeName>,
     /// The services that it enables; all but bench where nothing is said.
     pub(super) services: Option<Vec<String>>,
+    /// More lines of its configuration.
+    pub(super) settings: serde_json::Map<String, serde_json::Value>,
+    /// What it watches, and at whom.
+    pub(super) watch: BTreeMap<NodeName, Vec<String>>,
     pub(super) calls: Vec<Call>,
+}
+
+impl NodeSpec {
+    /// Whether it watches this topic.
+    pub(super) fn is_told(&self, topic: &str) -> bool {
+        let holds = |watched: &String| match watched.strip_suffix('*') {
+            Some(service) => topic.starts_with(service),
+            None => watched == topic,
+        };
+        self.watch.values().flatten().any(holds)
+    }
 }
 
 /// A request that a node issues of itself, once or again and again.
@@ -116,9 +138,17 @@ impl Topology {
         order
     }
 
-    /// Every scripted call, with the node that issues it.
+    /// Every call, scripted or of the story, with the node that issues it.
     pub(super) fn calls(&self) -> impl Iterator<Item = (&NodeName, &Call)> {
-        self.nodes.iter().flat_map(|(name, spec)| spec.calls.iter().map(move |call| (name, call)))
+        let scripted = |(name, spec)| {
+            let spec: &NodeSpec = spec;
+            spec.calls.iter().map(move |call| (name, call))
+        };
+        let told = self.story.iter().filter_map(|step| match step {
+            Step::Call(StoryCall { node, call, .. }) => Some((node, call)),
+            _ => None,
+        });
+        self.nodes.iter().flat_map(scripted).chain(told)
     }
 
     /// Whether a call goes over a connection that its node did not open.
@@ -155,6 +185,7 @@ struct Lined<T> {
 struct Written {
     network: Option<NetworkName>,
     nodes: Vec<WrittenNode>,
+    story: Vec<Lined<Step>>,
 }
 
 #[derive(Debug)]
@@ -165,6 +196,8 @@ struct WrittenNode {
     listen: Option<Lined<bool>>,
     dials: Vec<Lined<NodeName>>,
     services: Option<Vec<Lined<String>>>,
+    settings: Lined<serde_json::Map<String, serde_json::Value>>,
+    watch: Vec<(Lined<NodeName>, Vec<Lined<String>>)>,
     calls: Vec<Lined<Call>>,
 }
 

@@ -13,8 +13,9 @@ use super::audit::Seen;
 use super::detach;
 use super::merged::{Follow, Following};
 use super::network::Ground;
-use super::network::{Network, end_leftovers};
+use super::network::{Network, Wishes, end_leftovers};
 use super::signals::Signals;
+use super::story::Story;
 use super::topology::{Call, Topology};
 use crate::cli::contexts::{Folders, Kind};
 use crate::cli::{Advise, Exit, Globals, OutputError, Result, Trouble};
@@ -40,6 +41,27 @@ A topology:
   params = { name = \"Ann\" }
   every = \"2s\"                  # also: after = \"500ms\", times = 3,
                                 # expect = \"not_found\"
+
+What a node is besides, in its [nodes.NAME]:
+  services = [\"people\"]         # else all but bench
+  settings.orders.staff = [\"desk\"]    # lines of its configuration
+  watch.hub = [\"messages.*\"]    # at whom, and what: each event is a line of the log
+
+A story: steps that are taken once, each when the one before is done:
+  [[story]]                     # a request: also expect = \"not_found\"
+  node = \"desk\"
+  to = \"hub\"
+  method = \"people.create\"
+  params = { name = \"Ann\" }
+  as = \"ann\"                    # later params may say \"$ann.id\", for the result's id
+  gives = { name = \"Ann\" }      # what the result has to hold
+
+  [[story]]
+  away = \"desk\"                 # it stops; back = \"desk\" starts it again
+
+  [[story]]
+  node = \"desk\"
+  hears = \"messages.sent\"       # waits for an event that it watches
 
 Ctrl-C stops the nodes and removes their files; a second one kills them.";
 
@@ -173,9 +195,11 @@ impl Up {
         };
         network.go().await;
         let (ground, topology) = (network.ground.clone(), network.topology.clone());
+        let (wishes, arrive) = Wishes::new();
+        let story = Story::of(&topology.story, &ground, wishes);
         let ran = tokio::select! {
-            ended = network.watch() => ended,
-            seen = until_seen(&ground, &topology, globals), if self.once => seen,
+            ended = network.watch(arrive) => ended,
+            seen = self.tell(story, &ground, &topology, globals) => seen,
             broken = broken(following.as_mut()) => broken,
             () = signals.next() => match self.once {
                 true => Err(Trouble::new(Exit::Interrupted, "interrupted")),
@@ -183,6 +207,25 @@ impl Up {
             },
         };
         (following, ran)
+    }
+
+    /// Tells the story, and with `--once` waits until all is seen; else it goes on for ever, and the
+    /// log tells of a story that breaks off.
+    async fn tell(
+        &self,
+        story: Story,
+        ground: &Ground,
+        topology: &Topology,
+        globals: &Globals,
+    ) -> Result {
+        let told = story.tell().await;
+        match self.once {
+            true => {
+                told?;
+                until_seen(ground, topology, globals).await
+            }
+            false => std::future::pending().await,
+        }
     }
 
     /// The processes have been waited for, and their ports went with them: the files are left to

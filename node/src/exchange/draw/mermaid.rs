@@ -54,7 +54,7 @@ fn line(body: &mut String, head: &str, text: &str) {
 
 /// Letters, digits and a few signs stand for themselves; all else is Mermaid's entity code, for
 /// `#`, `;` and `%%` end a text, and `<` begins markup.
-fn escape(c: char, text: &mut String) {
+pub(super) fn escape(c: char, text: &mut String) {
     if c.is_ascii_alphanumeric() || " ._-,()".contains(c) {
         text.push(c);
     } else {

@@ -44,7 +44,7 @@ fn answered(asked: &Record, from_us: i64, to_us: i64, ahead_us: i64) -> Record {
 
 /// `cli` asks `hub`, which asks `phone` (whose clock is a minute ahead), tries `phone` again after a
 /// loss, asks `desk` (of which there is no log) and itself.
-pub(super) fn exchanges() -> Exchanges {
+pub(in super::super) fn exchanges() -> Exchanges {
     const AHEAD_US: i64 = 60_000_000;
     let under = |record: Record| Record { parent_id: Some(SpanId([1; 8])), ..record };
     let first = asked(1, ["cli", "hub"], "people.create", 0, 40_000);

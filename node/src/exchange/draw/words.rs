@@ -11,7 +11,8 @@ pub(super) const WIDTH_MIN: usize = 40;
 pub(super) const WIDTH_MAX: usize = 240;
 
 /// A duration with the unit that suits it: `840 µs`, `1.2 ms`, `10.0 s`, `3 min 20 s`.
-pub(super) fn duration(us: u64) -> String {
+#[must_use]
+pub fn duration(us: u64) -> String {
     // Tenths, rounded half up, so that 999,950 µs is a second and not 1000.0 ms.
     let tenths = |unit: u64| {
         let tenths = us.saturating_add(unit / 20) / (unit / 10);

@@ -2,6 +2,7 @@
 
 use bothways_protocol::NodeName;
 
+use super::super::record::Outcome;
 use super::{Exchange, Exchanges};
 
 /// Which traces to keep; what is `None` keeps all. A trace is kept whole, with all that led to the
@@ -14,6 +15,10 @@ pub struct Filter {
     pub method: Option<String>,
     /// Traces in which this node asked or answered.
     pub peer: Option<NodeName>,
+    /// Traces in which a request ended so.
+    pub code: Option<Outcome>,
+    /// Traces in which a request took longer than this, in microseconds.
+    pub slower_than_us: Option<u64>,
     /// No more than the last so many of them.
     pub last: Option<usize>,
 }
@@ -34,10 +39,14 @@ impl Exchanges {
 }
 
 impl Filter {
-    fn wants(&self, exchange: &Exchange) -> bool {
+    /// Whether this exchange is one that is looked for, whatever its trace is.
+    #[must_use]
+    pub fn wants(&self, exchange: &Exchange) -> bool {
         let method = self.method.as_deref();
         let ends = [exchange.asker(), exchange.answerer()];
         method.is_none_or(|method| exchange.method().as_str() == method)
             && self.peer.as_ref().is_none_or(|peer| ends.contains(&peer))
+            && self.code.is_none_or(|code| exchange.code() == code)
+            && self.slower_than_us.is_none_or(|us| exchange.duration_us() > us)
     }
 }

@@ -8,10 +8,12 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::sync::watch;
+use tokio::task::yield_now;
 use tokio::time::sleep;
 
 use super::passing::Passing;
-use super::shared::Shared;
+use super::relay::{Relay, Relays};
+use super::shared::{Enough, Shared, Shown, shown};
 use super::stamp::Stamp;
 use super::topics::Topics;
 use super::{Feed, WatchPlace};
@@ -23,15 +25,22 @@ const CHANGES_MAX: usize = 64;
 /// How much is written in one go, in bytes; the last event of it may go beyond.
 pub(super) const WRITE_BYTES: usize = 16 * 1024;
 
+/// What those who follow a feed have in common.
+#[derive(Debug, Default)]
+pub(super) struct Followed {
+    pub(super) shared: Arc<Shared>,
+    relays: Relays,
+}
+
 /// Who is told, what and from where.
 pub(super) struct Subscriber {
     pub(super) name: NodeName,
     pub(super) topics: Topics,
     pub(super) stamp: Stamp,
     pub(super) from: Revision,
-    /// How long its cursor stands still at the most while changes pass it.
-    pub(super) cursor_moves: Duration,
     pub(super) place: WatchPlace,
+    /// Within what time its cursor moves past what is not for it.
+    pub(super) cursor_moves: Duration,
 }
 
 /// Follows the changes for one subscriber. It holds what is written in one go, and no queue.
@@ -42,8 +51,12 @@ pub(super) struct Follower<F: Feed> {
     subscriber: Subscriber,
     /// Everything up to here has been told.
     at: Revision,
+    /// How far there is something to read; shown by the relay.
     newest: watch::Receiver<Revision>,
     passing: Passing,
+    _relay: Arc<Relay>,
+    /// There was more than is written in one go.
+    is_behind: bool,
     /// What was read before the response, to be told first.
     first: Vec<u8>,
     events: u64,
@@ -54,16 +67,26 @@ impl<F: Feed> Follower<F> {
     /// subscription is answered.
     pub(super) async fn begin(
         feed: Arc<F>,
-        shared: Arc<Shared>,
+        followed: &Followed,
         subscriber: Subscriber,
     ) -> Result<Self, StoreError> {
-        let (newest, prefix) = (feed.store().newest(), feed.prefix());
-        let (at, first, events) = (subscriber.from, Vec::new(), 0);
-        let passing = Passing::behind(at, subscriber.cursor_moves);
-        let mut begun =
-            Self { feed, shared, prefix, subscriber, at, newest, passing, first, events };
+        let shared = followed.shared.clone();
+        let relay = followed.relays.here(&feed, &shared);
+        let mut begun = Self {
+            prefix: feed.prefix(),
+            feed,
+            shared,
+            at: subscriber.from,
+            passing: Passing::behind(subscriber.from, subscriber.cursor_moves),
+            subscriber,
+            newest: relay.join(),
+            _relay: relay,
+            is_behind: false,
+            first: Vec::new(),
+            events: 0,
+        };
         tracing::info!(
-            peer = %begun.subscriber.name, service = F::SERVICE, from = at.0, "subscribed"
+            peer = %begun.subscriber.name, service = F::SERVICE, from = begun.at.0, "subscribed"
         );
         begun.first = begun.read().await?;
         Ok(begun)
@@ -73,6 +96,10 @@ impl<F: Feed> Follower<F> {
         loop {
             if !self.first.is_empty() {
                 return More::Events(std::mem::take(&mut self.first).into());
+            }
+            if self.is_behind {
+                // Others on this thread have their turn, whatever else is there to tell.
+                yield_now().await;
             }
             let (at, due) = (self.at, self.passing.due_in(self.at));
             if due == Some(Duration::ZERO) {
@@ -87,7 +114,7 @@ impl<F: Feed> Follower<F> {
                 () = sleep(due.unwrap_or_default()), if due.is_some() => continue,
             }
             match self.read().await {
-                Ok(events) if events.is_empty() => tokio::task::yield_now().await,
+                Ok(events) if events.is_empty() => {}
                 Ok(events) => {
                     self.passing.note_sent();
                     return More::Events(Bytes::from(events));
@@ -105,27 +132,42 @@ impl<F: Feed> Follower<F> {
     /// The next events, as many as are written in one go; none where what changed is not for this
     /// subscriber.
     async fn read(&mut self) -> Result<Vec<u8>, StoreError> {
+        let mut events = Vec::new();
+        let Self { subscriber, passing, events: told, .. } = self;
+        let kept = self.shared.tell(self.at, |revision, shown| {
+            if subscriber.append(revision, shown, &mut events) {
+                passing.note_told(revision);
+                *told += 1;
+            }
+            if events.len() >= WRITE_BYTES { Enough::Yes } else { Enough::No }
+        });
+        match kept {
+            Some(through) => self.at = through,
+            None => self.read_store(&mut events).await?,
+        }
+        self.is_behind = *self.newest.borrow() > self.at;
+        Ok(events)
+    }
+
+    /// The same, for whoever is behind what is kept for all.
+    async fn read_store(&mut self, events: &mut Vec<u8>) -> Result<(), StoreError> {
         let store = self.feed.store();
         let found = store.changes_after(self.at, &self.prefix, CHANGES_MAX).await?;
         let Changes { changes, through } = found;
-        let mut events = Vec::new();
         for change in &changes {
             if events.len() >= WRITE_BYTES {
-                return Ok(events);
+                return Ok(());
             }
-            let Subscriber { name, topics, stamp, .. } = &self.subscriber;
-            if let Some(shown) = self.shared.show(&*self.feed, change)?
-                && topics.hold(shown.topic)
-                && shown.audience.holds(name)
+            if let Some(shown) = shown(&*self.feed, change)?
+                && self.subscriber.append(change.revision, &shown, events)
             {
-                shown.tail.append_to(&stamp.bytes(change.revision), &mut events);
                 self.passing.note_told(change.revision);
                 self.events += 1;
             }
             self.at = change.revision;
         }
         self.at = through;
-        Ok(events)
+        Ok(())
     }
 
     /// An event of no topic: what has changed up to here was not for this subscriber.
@@ -136,6 +178,17 @@ impl<F: Feed> Follower<F> {
         self.passing.note_told(self.at);
         self.passing.note_sent();
         event.into()
+    }
+}
+
+impl Subscriber {
+    /// Appends an event, where it is for this subscriber, and says whether it is.
+    fn append(&self, revision: Revision, shown: &Shown, events: &mut Vec<u8>) -> bool {
+        let is_told = self.topics.hold(shown.topic) && shown.audience.holds(&self.name);
+        if is_told {
+            shown.tail.append_to(&self.stamp.bytes(revision), events);
+        }
+        is_told
     }
 }
 

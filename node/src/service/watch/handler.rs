@@ -11,8 +11,7 @@ use futures_util::future::BoxFuture;
 
 use super::Feed;
 use super::durable::Durable;
-use super::follow::{Follower, Subscriber};
-use super::shared::Shared;
+use super::follow::{Followed, Follower, Subscriber};
 use super::stamp::Stamp;
 use super::topics::Topics;
 use crate::service::Context;
@@ -28,13 +27,13 @@ pub(in crate::service) type Watched = Arc<dyn Fn(Context, Encoded) -> Begin + Se
 
 /// What begins the subscriptions of a feed.
 pub(in crate::service) fn watched<F: Feed>(feed: &Arc<F>) -> Watched {
-    let (feed, shared) = (feed.clone(), Arc::new(Shared::default()));
-    Arc::new(move |context, params| begin(feed.clone(), shared.clone(), context, params).boxed())
+    let (feed, followed) = (feed.clone(), Arc::new(Followed::default()));
+    Arc::new(move |context, params| begin(feed.clone(), followed.clone(), context, params).boxed())
 }
 
 async fn begin<F: Feed>(
     feed: Arc<F>,
-    shared: Arc<Shared>,
+    followed: Arc<Followed>,
     context: Context,
     params: Encoded,
 ) -> Result<(Encoded, Box<dyn Events>), Failure> {
@@ -48,7 +47,7 @@ async fn begin<F: Feed>(
     let (name, cursor_moves) = (caller.clone(), context.cursor_moves());
     let subscriber = Subscriber { name, topics, stamp, from, cursor_moves, place };
     let refused = |error| refusal(error, stamp);
-    let follower = Follower::begin(feed.clone(), shared, subscriber).await.map_err(refused)?;
+    let follower = Follower::begin(feed.clone(), &followed, subscriber).await.map_err(refused)?;
     let began = WatchBegan { cursor: stamp.cursor(from), acknowledge: F::ACKNOWLEDGE_EACH };
     let began =
         Encoded::of(&began).map_err(|error| Failure::new(Code::Internal, error.to_string()))?;

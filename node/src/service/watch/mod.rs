@@ -8,6 +8,7 @@ mod durable;
 mod follow;
 mod handler;
 mod passing;
+mod relay;
 mod shared;
 mod stamp;
 mod topics;

@@ -3,8 +3,7 @@
 use bothways_protocol::{Event, Frames, Reply};
 use bytes::Bytes;
 
-use super::follow::{Follower, Subscriber};
-use super::shared::Shared;
+use super::follow::{Followed, Follower, Subscriber};
 use super::topics::Topics;
 use super::*;
 use crate::session::{Events, More};
@@ -49,7 +48,7 @@ async fn notes(count: usize) -> Arc<Notes> {
     Arc::new(Notes(store))
 }
 
-async fn follow(notes: &Arc<Notes>, shared: &Arc<Shared>, name: &str) -> Follower<Notes> {
+async fn follow(notes: &Arc<Notes>, followed: &Followed, name: &str) -> Follower<Notes> {
     let name: NodeName = name.parse().unwrap();
     let subscriber = Subscriber {
         topics: Topics::named(&[], "notes", Notes::TOPICS).unwrap(),
@@ -59,7 +58,7 @@ async fn follow(notes: &Arc<Notes>, shared: &Arc<Shared>, name: &str) -> Followe
         place: Arc::new(Watching::default()).place_for(&name, "notes").unwrap(),
         name,
     };
-    Follower::begin(notes.clone(), shared.clone(), subscriber).await.unwrap()
+    Follower::begin(notes.clone(), followed, subscriber).await.unwrap()
 }
 
 async fn written(follower: &mut Follower<Notes>) -> (usize, Vec<Event>) {
@@ -76,29 +75,29 @@ async fn written(follower: &mut Follower<Notes>) -> (usize, Vec<Event>) {
 
 #[tokio::test]
 async fn a_subscriber_that_is_slow_has_what_is_written_in_one_go_and_no_more() {
-    let (notes, shared) = (notes(5_000).await, Arc::new(Shared::default()));
+    let (notes, followed) = (notes(5_000).await, Followed::default());
     let mut slow = Vec::new();
     for _ in 0..20 {
-        slow.push(follow(&notes, &shared, "ann").await);
+        slow.push(follow(&notes, &followed, "ann").await);
     }
     let (mut held, mut seen) = (0, 0);
     for follower in &mut slow {
         held += written(follower).await.0;
     }
     assert!(held <= 20 * (follow::WRITE_BYTES + 1_200), "{held} bytes of 20 * 5 MB");
-    let mut one = follow(&notes, &shared, "ann").await;
+    let mut one = follow(&notes, &followed, "ann").await;
     while seen < 5_000 {
         let (bytes, events) = written(&mut one).await;
         assert!(bytes <= follow::WRITE_BYTES + 1_200, "{bytes} bytes");
         seen += events.len();
     }
-    let (events, bytes) = shared.kept();
+    let (events, bytes) = followed.shared.held();
     assert!(events <= 1024 && bytes <= 1024 * 1024, "{events} events of {bytes} bytes");
 }
 
 #[tokio::test]
 async fn who_is_not_in_the_audience_hears_nothing_but_how_far_it_has_come() {
-    let (notes, shared) = (notes(4).await, Arc::new(Shared::default()));
+    let (notes, followed) = (notes(4).await, Followed::default());
     let revisions = |events: Vec<Event>, name: &str| -> Vec<(u64, String)> {
         let stamp = Stamp::of(&*notes.0, "notes", &name.parse().unwrap());
         let place = |event: Event| {
@@ -108,9 +107,9 @@ async fn who_is_not_in_the_audience_hears_nothing_but_how_far_it_has_come() {
         events.into_iter().map(place).collect()
     };
     let told = |at: &[u64]| at.iter().map(|at| (*at, TOPIC.to_owned())).collect::<Vec<_>>();
-    let mut ann = follow(&notes, &shared, "ann").await;
+    let mut ann = follow(&notes, &followed, "ann").await;
     assert_eq!(revisions(written(&mut ann).await.1, "ann"), told(&[1, 2, 3, 4]));
-    let mut ben = follow(&notes, &shared, "ben").await;
+    let mut ben = follow(&notes, &followed, "ben").await;
     assert_eq!(revisions(written(&mut ben).await.1, "ben"), told(&[1, 3]));
     assert_eq!(revisions(written(&mut ben).await.1, "ben"), [(4, String::new())]);
 }

@@ -5,6 +5,8 @@ mod bothways;
 mod framed;
 mod quic;
 mod quinn;
+mod quinn_told;
+mod store;
 mod tarpc;
 mod tonic;
 
@@ -30,6 +32,10 @@ pub(crate) enum Contender {
     Quinn,
     /// Quinn with one long-lived stream for all requests.
     QuinnFramed,
+    /// Quinn with one long-lived stream for each subscriber.
+    QuinnTold,
+    /// bothways' store, written by tasks of the same process.
+    Store,
     /// gRPC, with mutual TLS.
     Tonic,
     /// tarpc over TCP, without TLS.
@@ -48,6 +54,10 @@ pub(crate) enum Contender {
     BothwaysPing,
     /// bothways, asked for a record in its data folder: `people.get`.
     BothwaysPeople,
+    /// bothways, asked to write a record in its data folder: `people.create`.
+    BothwaysCreates,
+    /// bothways, telling those who watch: changes in a store in memory, sessions without a node.
+    BothwaysTold,
     /// bothways with one network thread, asked by sessions without a node.
     BothwaysOneThread,
     /// The same with four network threads.
@@ -66,6 +76,8 @@ impl Contender {
         match self {
             Self::Quinn => "quinn",
             Self::QuinnFramed => "quinn framed",
+            Self::QuinnTold => "quinn, a stream each",
+            Self::Store => "bare store",
             Self::Tonic => "tonic",
             Self::Tarpc => "tarpc, no TLS",
             Self::Bothways => "bothways",
@@ -75,6 +87,8 @@ impl Contender {
             Self::BothwaysBothDirections => "bothways, both directions",
             Self::BothwaysPing => "bothways, node.ping",
             Self::BothwaysPeople => "bothways, people.get",
+            Self::BothwaysCreates => "bothways, people.create",
+            Self::BothwaysTold => "bothways, watch",
             Self::BothwaysOneThread => "bothways, 1 thread",
             Self::BothwaysFourThreads => "bothways, 4 threads",
         }
@@ -82,7 +96,8 @@ impl Contender {
 
     /// Whether it is some kind of bothways.
     pub(crate) fn is_bothways(self) -> bool {
-        !matches!(self, Self::Quinn | Self::QuinnFramed | Self::Tonic | Self::Tarpc)
+        use Contender::{Quinn, QuinnFramed, QuinnTold, Store, Tarpc, Tonic};
+        !matches!(self, Quinn | QuinnFramed | QuinnTold | Store | Tonic | Tarpc)
     }
 
     /// Whether it can run on many threads. It does only where that is asked for: with 64 in flight
@@ -97,6 +112,8 @@ impl Contender {
         match self {
             Self::Quinn => quinn::listen(setting),
             Self::QuinnFramed => framed::listen(setting),
+            Self::QuinnTold => quinn_told::listen(setting),
+            Self::Store => store::listen(),
             Self::Tonic => tonic::listen(setting).await,
             Self::Tarpc => tarpc::listen(setting).await,
             _ => bothways::listen(setting, self.mode()).await,
@@ -108,6 +125,8 @@ impl Contender {
         match self {
             Self::Quinn => quinn::drive(job).await,
             Self::QuinnFramed => framed::drive(job).await,
+            Self::QuinnTold => quinn_told::drive(job).await,
+            Self::Store => store::drive(job).await,
             Self::Tonic => tonic::drive(job).await,
             Self::Tarpc => tarpc::drive(job).await,
             _ => bothways::drive(job, self.mode()).await,
@@ -124,6 +143,8 @@ impl Contender {
             Self::BothwaysBothDirections => Mode { asked: Asked::BothDirections, ..default },
             Self::BothwaysPing => Mode { question: Question::Ping, ..default },
             Self::BothwaysPeople => Mode { question: Question::Person, ..default },
+            Self::BothwaysCreates => Mode { question: Question::NewPerson, ..default },
+            Self::BothwaysTold => Mode { question: Question::Events, ..default },
             Self::BothwaysOneThread => Mode { asked: Asked::ByHand, ..default },
             Self::BothwaysFourThreads => {
                 Mode { asked: Asked::ByHand, network_threads: 4, ..default }

@@ -54,6 +54,7 @@ pub(super) async fn drive(job: &DriverJob) -> Result<Reading> {
         }
         Work::Starts { count } => starts(job, count),
         Work::IdleSessions { .. } => bail!("bare quinn has no sessions"),
+        Work::FanOut(_) => bail!("it tells nobody: quinn with a stream each does"),
     }
 }
 

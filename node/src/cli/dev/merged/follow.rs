@@ -1,6 +1,7 @@
 //! The merged log on standard output: reads the nodes' logs as they grow.
 
 use std::collections::VecDeque;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -34,11 +35,11 @@ pub(in crate::cli::dev) struct Follow {
 }
 
 /// One log, with what was read and not yet told.
-struct Source {
+pub(super) struct Source {
     /// The node that writes it; the supervisor names the node in each line.
     node: Option<String>,
     tail: Tail,
-    read: VecDeque<Entry>,
+    pub(super) read: VecDeque<Entry>,
     at_us: i64,
 }
 
@@ -119,18 +120,25 @@ impl Follow {
         let Some(only) = &self.only else { return true };
         match &line.what {
             What::Request(arrow) => [&arrow.asker, &arrow.answerer].contains(&only),
-            What::Session { node, peer, .. } => [node, peer].contains(&only),
+            What::Session { node, peer, .. }
+            | What::Subscription { node, peer, .. }
+            | What::Push { node, peer, .. }
+            | What::Reason { node, peer, .. } => [node, peer].contains(&only),
             What::Event { node, .. } | What::Text { node, .. } => node == only,
         }
     }
 }
 
 impl Source {
-    fn of(node: Option<String>, tail: Tail) -> Self {
+    pub(super) fn of(node: Option<String>, tail: Tail) -> Self {
         Self { node, tail, read: VecDeque::new(), at_us: 0 }
     }
 
-    fn refill(&mut self) -> Result {
+    pub(super) fn path(&self) -> &Path {
+        self.tail.path()
+    }
+
+    pub(super) fn refill(&mut self) -> Result {
         let name = self.node.as_deref().unwrap_or_default();
         for line in self.tail.new_lines().with_context(|| format!("cannot read {name}'s log"))? {
             let mut entry = Entry::read(name, &line);

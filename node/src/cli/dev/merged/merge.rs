@@ -7,7 +7,8 @@ use bothways_protocol::NodeName;
 use serde::Serialize;
 
 use super::line::{Entry, Event, Line};
-use crate::cli::dev::script::{NOT_SENT, NOT_SENT_TARGET};
+use crate::cli::dev::events::{EVENT, EVENT_TARGET};
+use crate::cli::dev::script::{FAILED, NOT_SENT, SCRIPT_TARGET};
 
 /// How long an end waits for the other one, in microseconds.
 const PATIENCE_US: i64 = 1_000_000;
@@ -32,6 +33,12 @@ pub(super) enum What {
     Request(Arrow),
     /// A session that comes, or goes: then with the reason.
     Session { node: String, peer: String, ended: Option<String> },
+    /// A subscription that comes, or goes: then after so many events.
+    Subscription { node: String, peer: String, service: String, ended: Option<u64> },
+    /// An event of a peer's that a node which watches has been told of.
+    Push { node: String, peer: String, topic: String, bytes: u64 },
+    /// Why a request failed.
+    Reason { node: String, peer: String, code: String, why: String },
     /// Anything else.
     Event { node: String, level: String, message: String, fields: Vec<(String, String)> },
     /// A node's words that are no line of the log.
@@ -87,6 +94,13 @@ impl Merge {
     /// A merge of the logs of these nodes.
     pub(super) fn of(nodes: impl IntoIterator<Item = String>) -> Self {
         Self { nodes: nodes.into_iter().collect(), ..Self::default() }
+    }
+
+    /// Waits from now on for what this node tells, too.
+    pub(super) fn learn(&mut self, node: &str) {
+        if !self.nodes.contains(node) {
+            self.nodes.insert(node.to_owned());
+        }
     }
 
     /// Takes one line; gives what can be told now.
@@ -171,13 +185,32 @@ impl Merge {
     }
 
     fn event(&mut self, node: String, event: Event) -> Option<What> {
-        let peer = event.field("peer").to_owned();
-        if event.target == NOT_SENT_TARGET && event.message == NOT_SENT {
-            return Some(What::Request(not_sent(node, &event)));
-        }
-        match event.message.as_str() {
-            "session begins" => self.session_begins(node, peer, event.field("dialed") == "us"),
-            "session ends" => self.session_ends(node, peer, event.field("why")),
+        let field = |name| event.field(name).to_owned();
+        let peer = field("peer");
+        match (event.target.as_str(), event.message.as_str()) {
+            (SCRIPT_TARGET, NOT_SENT) => Some(What::Request(not_sent(node, &event))),
+            (SCRIPT_TARGET, FAILED) => {
+                Some(What::Reason { node, peer, code: field("code"), why: field("why") })
+            }
+            (EVENT_TARGET, EVENT) => {
+                let bytes = event.field("bytes").parse().unwrap_or_default();
+                Some(What::Push { node, peer, topic: field("topic"), bytes })
+            }
+            // The peer tells of it, not the subscriber.
+            (_, "subscribed") => Some(What::Subscription {
+                node: peer,
+                peer: node,
+                service: field("service"),
+                ended: None,
+            }),
+            (_, "subscription ended") => Some(What::Subscription {
+                node: peer,
+                peer: node,
+                service: field("service"),
+                ended: Some(event.field("events").parse().unwrap_or_default()),
+            }),
+            (_, "session begins") => self.session_begins(node, peer, event.field("dialed") == "us"),
+            (_, "session ends") => self.session_ends(node, peer, event.field("why")),
             _ => {
                 let Event { level, message, fields, .. } = event;
                 Some(What::Event { node, level, message, fields })

@@ -22,9 +22,10 @@ const COLOURS: [AnsiColor; 6] = [
 const DIM: Style = Style::new().effects(Effects::DIMMED);
 /// How wide a terminal must be for columns; on a narrower one lines are as short as they can be.
 const COLUMNS_FROM: usize = 80;
-/// The columns that methods and codes have.
-const METHOD_COLUMNS: usize = 16;
-const CODE_COLUMNS: usize = 8;
+/// The columns that methods, codes, and times or sizes have.
+const METHOD_COLUMNS: usize = 20;
+const CODE_COLUMNS: usize = 9;
+const LAST_COLUMNS: usize = 8;
 
 /// Paints lines.
 #[derive(Debug)]
@@ -62,6 +63,30 @@ impl Paint {
                 let (node, peer) = (self.first(node, wide), self.then(peer, wide));
                 format!("{node} {} {peer}{gap}{}", self.styled(DIM, sign), self.styled(DIM, &said))
             }
+            What::Subscription { node, peer, service, ended } => {
+                let service = visible(service);
+                let (sign, said) = match ended {
+                    None => ("═══", format!("watches {service}")),
+                    Some(1) => ("═ ═", format!("no longer watches {service}: 1 event")),
+                    Some(events) => {
+                        ("═ ═", format!("no longer watches {service}: {events} events"))
+                    }
+                };
+                let (node, peer) = (self.first(node, wide), self.then(peer, wide));
+                format!("{node} {} {peer}{gap}{}", self.styled(DIM, sign), self.styled(DIM, &said))
+            }
+            What::Push { node, peer, topic, bytes } => {
+                let topic = padded(&visible(topic), METHOD_COLUMNS, wide);
+                let kind = self.styled(DIM, &padded("event", CODE_COLUMNS, wide));
+                let size = padded_left(&format!("{bytes} B"), wide);
+                let (peer, node) = (self.first(peer, wide), self.then(node, wide));
+                format!("{peer} ══▶ {node}{gap}{topic}{gap}{kind}{gap}{size}")
+            }
+            What::Reason { node, peer, code, why } => {
+                let (node, peer) = (self.first(node, wide), self.then(peer, wide));
+                let why = self.styled(DIM, &format!("{}: {}", visible(code), visible(why)));
+                format!("{node}  ╰─ {peer}{gap}{why}")
+            }
             What::Event { node, level, message, fields } => {
                 self.event(node, (level, message), fields, wide)
             }
@@ -97,8 +122,7 @@ impl Paint {
         let mut line = format!("{asker} {sign} {answerer}{gap}{method}{gap}{code}");
         if let Some(duration_us) = arrow.duration_us {
             let lasted = lasted(duration_us);
-            let lasted = if wide { format!("{lasted:>8}") } else { lasted };
-            let _ = write!(line, "{gap}{lasted}");
+            let _ = write!(line, "{gap}{}", padded_left(&lasted, wide));
         }
         if let Some(note) = &arrow.note {
             let _ = write!(line, "{gap}{}", self.styled(DIM, &format!("({})", visible(note))));
@@ -165,6 +189,11 @@ fn padded(text: &str, columns: usize, wide: bool) -> String {
     text.to_owned() + &" ".repeat(room)
 }
 
+/// What stands at the right of its column.
+fn padded_left(text: &str, wide: bool) -> String {
+    if wide { format!("{text:>LAST_COLUMNS$}") } else { text.to_owned() }
+}
+
 /// A duration with three digits at the most.
 fn lasted(us: u64) -> String {
     match us {
@@ -203,11 +232,11 @@ mod tests {
         let table = [
             (
                 request("ok", Ends::Both, None),
-                "12:03:04.123  desk ──▶ hub   people.create     ok          1.2 ms",
+                "12:03:04.123  desk ──▶ hub   people.create         ok           1.2 ms",
             ),
             (
                 request("ok", Ends::Asker, Some("hub tells of no request")),
-                "12:03:04.123  desk ┄┄▶ hub   people.create     ok          1.2 ms  (hub tells of no request)",
+                "12:03:04.123  desk ┄┄▶ hub   people.create         ok           1.2 ms  (hub tells of no request)",
             ),
             (
                 request(
@@ -215,7 +244,7 @@ mod tests {
                     Ends::NotSent,
                     Some("role client answers no requests"),
                 ),
-                "12:03:04.123  desk ──╳ hub   people.create     permission_denied  (role client answers no requests)",
+                "12:03:04.123  desk ──╳ hub   people.create         permission_denied  (role client answers no requests)",
             ),
         ];
         for (merged, expected) in table {
@@ -223,6 +252,22 @@ mod tests {
         }
         let narrow = paint(false).line(&request("ok", Ends::Both, None), Some(40));
         assert_eq!(narrow, "12:03:04 desk ──▶ hub people.create ok 1.2 ms");
+    }
+
+    #[test]
+    fn an_event_points_at_its_subscriber_and_a_reason_stands_below_its_request() {
+        let (node, peer) = ("desk".to_owned(), "hub".to_owned());
+        let topic = "messages.delivered".to_owned();
+        let what = What::Push { node: node.clone(), peer: peer.clone(), topic, bytes: 124 };
+        let event = paint(false).line(&Merged { at_us: 43_384_123_456, what }, None);
+        assert_eq!(event, "12:03:04.123   hub ══▶ desk  messages.delivered    event         124 B");
+        let (code, why) = ("not_found".to_owned(), "there is no such person".to_owned());
+        let what = What::Reason { node, peer, code, why };
+        let reason = Merged { at_us: 43_384_123_456, what };
+        let shown = paint(false).line(&reason, None);
+        assert_eq!(shown, "12:03:04.123  desk  ╰─ hub   not_found: there is no such person");
+        let narrow = paint(false).line(&reason, Some(40));
+        assert_eq!(narrow, "12:03:04 desk  ╰─ hub not_found: there is no such person");
     }
 
     #[test]
@@ -240,6 +285,19 @@ mod tests {
             What::Text { node: evil.clone(), text: evil.clone() },
             What::Session { node: evil.clone(), peer: evil.clone(), ended: Some(evil.clone()) },
             What::Event { node: evil.clone(), level: evil.clone(), message: evil.clone(), fields },
+            What::Subscription {
+                node: evil.clone(),
+                peer: evil.clone(),
+                service: evil.clone(),
+                ended: Some(1),
+            },
+            What::Push { node: evil.clone(), peer: evil.clone(), topic: evil.clone(), bytes: 1 },
+            What::Reason {
+                node: evil.clone(),
+                peer: evil.clone(),
+                code: evil.clone(),
+                why: evil.clone(),
+            },
             What::Request(Arrow {
                 asker: evil.clone(),
                 answerer: evil.clone(),

@@ -26,6 +26,10 @@ impl Tail {
         Self { path, reader: None, begun: Vec::new() }
     }
 
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The lines that have been completed since the last time; none while there is no file.
     pub(in crate::cli::dev) fn new_lines(&mut self) -> io::Result<Vec<String>> {
         let reader = match &mut self.reader {

@@ -15,14 +15,14 @@ use bothways::control::{self, Status};
 use bothways_certs::Identity;
 use bothways_protocol::NodeName;
 use rustix::process::{Pid, Signal, kill_process};
-use tokio::io::AsyncWriteExt;
-use tokio::process::{ChildStdin, Command};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::process::{ChildStdin, ChildStdout, Command};
 use tokio::time::{sleep, timeout};
 
 use super::ground::{Ground, SPACE};
 use crate::cli::dev::merged::last_lines;
-use crate::cli::dev::script::GO;
-use crate::cli::dev::topology::NodeSpec;
+use crate::cli::dev::script::{Answer, GO, Script};
+use crate::cli::dev::topology::{Call, NodeSpec};
 use crate::cli::{Exit, Result, Trouble};
 
 /// How long a node may take until it answers on its control socket.
@@ -42,6 +42,8 @@ pub(in crate::cli::dev) struct Child {
     process: tokio::process::Child,
     /// The node stops when this closes, whatever becomes of the supervisor.
     leash: ChildStdin,
+    /// What the node answers where it is to ask another one.
+    answers: BufReader<ChildStdout>,
     pub(in crate::cli::dev) ended: Option<ExitStatus>,
 }
 
@@ -58,9 +60,9 @@ impl Child {
         let home = ground.node(name);
         let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&home);
         made.with_context(|| format!("cannot make {}", home.display()))?;
-        let (config, script) = (home.join("node.toml"), home.join("calls.json"));
+        let (config, script) = (home.join("node.toml"), home.join("script.json"));
         write(&config, &configuration(ground, name, spec, addresses)?)?;
-        write(&script, &serde_json::to_string(&spec.calls)?)?;
+        write(&script, &serde_json::to_string(&Script::of(spec))?)?;
         let log = ground.log(name);
         let opened = File::options().append(true).create(true).open(&log);
         let opened = opened.with_context(|| format!("cannot open {}", log.display()))?;
@@ -69,7 +71,7 @@ impl Child {
         command.args(["run", "--log-format", "json", "--config"]).arg(&config);
         command.args((0..verbose).map(|_| "-v"));
         command.arg("--script").arg(&script).current_dir(&home).kill_on_drop(true);
-        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(opened);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(opened);
         // Ctrl-C at the terminal is the supervisor's: it stops the nodes in order.
         command.process_group(0);
         let settings = std::env::vars_os().map(|(name, _)| name);
@@ -79,8 +81,9 @@ impl Child {
         let mut process = command.spawn().with_context(|| format!("cannot start {name}"))?;
         let pid = process.id().context("a process has an id")?;
         let leash = process.stdin.take().context("the pipe asked for above")?;
-        let control = home.join(SOCKET);
-        Ok(Self { name: name.clone(), pid, control, log, process, leash, ended: None })
+        let answers = process.stdout.take().context("the other pipe asked for above")?;
+        let (control, answers) = (home.join(SOCKET), BufReader::new(answers));
+        Ok(Self { name: name.clone(), pid, control, log, process, leash, answers, ended: None })
     }
 
     /// Waits until the node answers.
@@ -116,6 +119,17 @@ impl Child {
     pub(in crate::cli::dev) async fn go(&mut self) {
         // A node that is gone is told of by its end.
         let _ = self.leash.write_all(GO).await;
+    }
+
+    /// Has the node ask another one. Given up, it leaves an answer that nobody expects: nothing
+    /// more may be asked.
+    pub(in crate::cli::dev) async fn ask(&mut self, call: &Call) -> Result<Answer> {
+        let line = serde_json::to_string(call)? + "\n";
+        let gone = || format!("{} cannot be asked", self.name);
+        self.leash.write_all(line.as_bytes()).await.with_context(gone)?;
+        let mut answer = String::new();
+        self.answers.read_line(&mut answer).await.with_context(gone)?;
+        Ok(serde_json::from_str(&answer).with_context(gone)?)
     }
 
     /// Waits until the process ends; cancelling the wait loses nothing.
@@ -186,6 +200,7 @@ fn configuration(
     if let Some(services) = &spec.services {
         writeln!(text, "services = {}", toml::Value::from(services.clone()))?;
     }
+    text += &toml::to_string(&spec.settings).context("the settings")?;
     text += &identity(ground, name)?;
     for peer in &spec.dials {
         let address = addresses.get(peer).with_context(|| format!("{peer} has no address"))?;

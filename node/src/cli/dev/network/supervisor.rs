@@ -1,6 +1,8 @@
 //! A network that runs: its authority, its nodes as child processes, and its end, after which
 //! nothing is left.
 
+mod wishes;
+
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write};
@@ -15,6 +17,7 @@ use bothways_protocol::NodeName;
 use futures_util::future::{join_all, select_all};
 use jiff::Timestamp;
 use rustix::process::{Pid, Signal, kill_process};
+use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::child::{Child, SOCKET, identity, quoted, told};
@@ -25,6 +28,9 @@ use crate::cli::contexts::{Folders, Registered};
 use crate::cli::dev::signals::Signals;
 use crate::cli::dev::topology::{NodeSpec, PERSON, Topology};
 use crate::cli::{Advise, Exit, Result, Trouble};
+
+use wishes::Wish;
+pub(in crate::cli::dev) use wishes::Wishes;
 
 /// How long the nodes may take until each has a session with each that it dials.
 const SESSIONS_TIMEOUT: Duration = Duration::from_secs(10);
@@ -115,8 +121,9 @@ impl Network {
         join_all(self.children.iter_mut().map(Child::go)).await;
     }
 
-    /// Tells of each node that ends, until none is left, and restarts those that it is asked to.
-    pub(in crate::cli::dev) async fn watch(&mut self) -> Result {
+    /// Tells of each node that ends, until none is left, restarts those that it is asked to, and
+    /// does what the teller of the story wishes.
+    pub(in crate::cli::dev) async fn watch(&mut self, mut wishes: Receiver<Wish>) -> Result {
         while self.children.iter().any(Child::runs) {
             let running = self.children.iter_mut().filter(|child| child.runs());
             let ends = running.map(|child| {
@@ -127,6 +134,7 @@ impl Network {
             let happened = tokio::select! {
                 (ended, ..) = select_all(ends) => Happened::Ended(ended),
                 asked = self.requests.next() => Happened::Asked(asked),
+                Some(wish) = wishes.recv() => Happened::Wished(wish),
             };
             match happened {
                 Happened::Ended(ended) => {
@@ -137,6 +145,7 @@ impl Network {
                     let done = self.restart(&asked.node).await;
                     asked.answer(&done).await;
                 }
+                Happened::Wished(wish) => self.fulfil(wish).await,
             }
         }
         Err(Trouble::new(Exit::Failed, "all nodes have ended").details(
@@ -147,14 +156,22 @@ impl Network {
         ))
     }
 
-    /// Stops a node, if it runs, and starts it again where it was.
+    /// Stops a node, if it runs, and starts it again.
     async fn restart(&mut self, name: &str) -> Result {
-        let known = self.children.iter().position(|child| child.name.as_str() == name);
-        let unknown = || Trouble::new(Exit::Usage, format!("there is no node {name}"));
-        let at = known.ok_or_else(unknown)?;
+        let at = self.place(name)?;
         self.children[at].stop(STOP_TIMEOUT).await.context("cannot wait for the node")?;
+        self.tell(&self.children[at].name.clone(), "INFO", "starts again")?;
+        self.start_again(at).await
+    }
+
+    fn place(&self, name: &str) -> Result<usize> {
+        let known = self.children.iter().position(|child| child.name.as_str() == name);
+        known.ok_or_else(|| Trouble::new(Exit::Usage, format!("there is no node {name}")))
+    }
+
+    /// Starts a node that has ended, where it was.
+    async fn start_again(&mut self, at: usize) -> Result {
         let name = self.children[at].name.clone();
-        self.tell(&name, "INFO", "starts again")?;
         let spec = &self.topology.nodes[&name];
         self.children[at] = Child::spawn(&self.ground, &name, spec, &self.addresses, self.verbose)?;
         let address = self.addresses.get(&name).cloned();
@@ -264,6 +281,7 @@ impl Network {
 enum Happened {
     Ended(io::Result<(NodeName, String)>),
     Asked(Asked),
+    Wished(Wish),
 }
 
 /// Makes the folder, the authority, the identities, the supervisor's log and its socket.

@@ -1,6 +1,9 @@
 //! Whether a topology can be: before anything starts, roles are held against what their nodes are
 //! to do.
 
+mod story;
+mod watch;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -23,13 +26,16 @@ pub(super) fn check(written: &Written, problems: &mut Vec<Problem>) -> Topology 
         check.node(node);
     }
     let nodes: BTreeMap<_, _> = written.nodes.iter().map(spec_of).collect();
-    let topology = Topology { network: written.network.clone(), nodes };
+    let story = written.story.iter().map(|step| step.value.clone()).collect();
+    let topology = Topology { network: written.network.clone(), nodes, story };
     check.circles(&topology);
     for node in &written.nodes {
+        check.watch(&topology, node);
         for call in &node.calls {
             check.call(&topology, node, call);
         }
     }
+    check.story(&topology);
     topology
 }
 
@@ -40,6 +46,8 @@ fn spec_of(node: &WrittenNode) -> (NodeName, NodeSpec) {
         listens: node.listens(),
         dials: node.dials.iter().map(|peer| peer.value.clone()).collect(),
         services: node.services.as_deref().map(values),
+        settings: node.settings.value.clone(),
+        watch: node.watch.iter().map(|(peer, said)| (peer.value.clone(), values(said))).collect(),
         calls: node.calls.iter().map(|call| call.value.clone()).collect(),
     };
     (node.name.value.clone(), spec)
@@ -56,7 +64,11 @@ struct Check<'a> {
     written: &'a Written,
 }
 
-impl Check<'_> {
+/// The settings that a topology says in its own words.
+const SAID: [&str; 8] =
+    ["name", "role", "listen", "control", "data", "services", "identity", "peers"];
+
+impl<'a> Check<'a> {
     fn tell(&mut self, line: usize, what: impl Into<String>) {
         self.problems.push(Problem { line, what: what.into() });
     }
@@ -86,6 +98,10 @@ impl Check<'_> {
                 self.tell(service.line, format!("unknown service `{word}`{meant}"));
             }
         }
+        let said = SAID.iter().find(|said| node.settings.value.contains_key(**said));
+        if let Some(said) = said {
+            self.tell(node.settings.line, format!("`settings`: the topology itself says `{said}`"));
+        }
     }
 
     fn dial(&mut self, name: &NodeName, role: Role, peer: &Lined<NodeName>) {
@@ -105,7 +121,7 @@ impl Check<'_> {
         }
     }
 
-    fn find(&self, name: &NodeName) -> Option<&WrittenNode> {
+    fn find(&self, name: &NodeName) -> Option<&'a WrittenNode> {
         self.written.nodes.iter().find(|node| node.name.value == *name)
     }
 
@@ -144,11 +160,7 @@ impl Check<'_> {
         if call.every < EVERY_MIN {
             self.tell(*line, format!("`every` is {}ms or more", EVERY_MIN.as_millis()));
         }
-        let dials = |from: &NodeName, to: &NodeName| topology.nodes[from].dials.contains(to);
-        if !dials(name, &call.to) && !dials(&call.to, name) {
-            let what = format!("neither {name} nor {} dials the other", call.to);
-            self.tell(*line, format!("{what}: add one to the other's `dials`"));
-        }
+        self.met(topology, *line, name, &call.to);
         let refused = if !node.role.asks() {
             Some(format!("{name} issues no requests: its role is {}", node.role))
         } else if !answerer.role.answers() {
@@ -165,6 +177,15 @@ impl Check<'_> {
                 self.tell(*line, "no role refuses this call: remove `expect`");
             }
             _ => {}
+        }
+    }
+
+    /// Two nodes have a session if one of them dials the other.
+    fn met(&mut self, topology: &Topology, line: usize, name: &NodeName, peer: &NodeName) {
+        let dials = |from: &NodeName, to: &NodeName| topology.nodes[from].dials.contains(to);
+        if !dials(name, peer) && !dials(peer, name) {
+            let what = format!("neither {name} nor {peer} dials the other");
+            self.tell(line, format!("{what}: add one to the other's `dials`"));
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Reads a topology's TOML: every key must be known, every value of its kind, and whatever is not
 //! is told with its line.
 
+mod story;
+
 use std::borrow::Cow;
 use std::str::FromStr;
 use std::time::Duration;
@@ -16,6 +18,7 @@ use crate::cli::caller::duration;
 
 /// The time between two requests, where nothing is said.
 const EVERY: Duration = Duration::from_secs(2);
+const NODE_KEYS: [&str; 7] = ["role", "listen", "dials", "services", "settings", "watch", "calls"];
 
 type Entry<'t> = (&'t Spanned<Cow<'t, str>>, &'t Spanned<DeValue<'t>>);
 
@@ -64,7 +67,8 @@ impl Reader<'_> {
                 ("nodes", _) => {
                     self.tell(name.span().start, "`nodes` is a table: write [nodes.NAME]");
                 }
-                _ => self.unknown(name, &["network", "nodes"]),
+                ("story", _) => written.story = self.story((name, value)),
+                _ => self.unknown(name, &["network", "nodes", "story"]),
             }
         }
         written
@@ -84,6 +88,8 @@ impl Reader<'_> {
             listen: None,
             dials: Vec::new(),
             services: None,
+            settings: Lined::default(),
+            watch: Vec::new(),
             calls: Vec::new(),
         };
         for entry @ (key, _) in fields {
@@ -92,11 +98,30 @@ impl Reader<'_> {
                 "listen" => node.listen = self.bool(entry),
                 "dials" => node.dials = self.list(entry),
                 "services" => node.services = Some(self.list(entry)),
+                "settings" => {
+                    let line = self.line(key.span().start);
+                    node.settings = Lined { line, value: self.object(entry).unwrap_or_default() };
+                }
+                "watch" => node.watch = self.watch(entry),
                 "calls" => node.calls = self.calls(entry),
-                _ => self.unknown(key, &["role", "listen", "dials", "services", "calls"]),
+                _ => self.unknown(key, &NODE_KEYS),
             }
         }
         Some(node)
+    }
+
+    fn watch(&mut self, (key, value): Entry<'_>) -> Vec<(Lined<NodeName>, Vec<Lined<String>>)> {
+        let Some(peers) = value.get_ref().as_table() else {
+            let what = "`watch` says at whom: write watch.NAME = [\"people.*\"]";
+            self.tell(key.span().start, what);
+            return Vec::new();
+        };
+        let read = peers.iter().filter_map(|entry @ (peer, _)| {
+            let at = peer.span().start;
+            let value = self.word(at, peer.get_ref())?;
+            Some((Lined { line: self.line(at), value }, self.list(entry)))
+        });
+        read.collect()
     }
 
     fn calls(&mut self, (key, value): Entry<'_>) -> Vec<Lined<Call>> {

@@ -101,6 +101,100 @@ fn a_call_that_a_role_forbids_is_wrong_unless_it_is_meant_to_be_refused() {
     assert!(refused.is_refused() && topology.is_callback(asker, refused));
 }
 
+/// hub, desk and phone, and a story of these steps.
+fn story(steps: &[&str]) -> String {
+    let steps: String = steps.iter().map(|step| format!("[[story]]\n{step}\n")).collect();
+    format!(
+        "{PAIR}[nodes.phone]\nlisten = false\ndials = ['hub']\nwatch.hub = ['orders.*']\n{steps}"
+    )
+}
+
+const CREATE: &str =
+    "node = 'desk'\nto = 'hub'\nmethod = 'people.create'\nparams = { name = 'Ann' }\nas = 'ann'";
+
+#[test]
+fn a_story_is_read_with_what_its_nodes_watch() {
+    let update = "node='desk'\nto='hub'\nmethod='people.update'\nparams={ id='$ann.id' }\n\
+                  gives={ title='' }";
+    let steps = [CREATE, update, "away = 'phone'", "back = 'phone'"];
+    let hears = "node = 'phone'\nhears = 'orders.shipped'";
+    let text = story(&[&steps[..], &[hears]].concat());
+    let topology = Topology::parse(Path::new("t.toml"), &text).unwrap();
+    let told: Vec<_> = topology.story.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            "desk → hub people.create",
+            "desk → hub people.update",
+            "phone goes away",
+            "phone comes back",
+            "phone hears orders.shipped",
+        ]
+    );
+    assert_eq!(topology.calls().count(), 2, "the calls of a story are calls");
+    let settings = format!("{PAIR}settings.orders.staff = ['desk']\n");
+    let topology = Topology::parse(Path::new("t.toml"), &settings).unwrap();
+    let desk = &topology.nodes[&"desk".parse::<NodeName>().unwrap()];
+    assert_eq!(desk.settings["orders"], serde_json::json!({ "staff": ["desk"] }));
+}
+
+#[test]
+fn a_story_that_cannot_be_told_is_refused_with_its_step() {
+    let update = "node='desk'\nto='hub'\nmethod='people.update'\nparams={ id='$an.id' }";
+    let table: [(&[&str], &str); 13] = [
+        (
+            &[CREATE, update],
+            "t.toml:15: step 2 of the story, desk → hub people.update: \
+             no earlier step has `as = \"an\"`: did you mean `ann`?",
+        ),
+        (&[CREATE, CREATE], "people.create: an earlier step has `as = \"ann\"`, too"),
+        (
+            &["node='desk'\nto='hub'\nmethod='people.list'\nas='a.b'"],
+            "`as` is a word of letters, digits, - and _, not \"a.b\"",
+        ),
+        (&["back = 'phone'"], "step 1 of the story, phone comes back: phone is not away"),
+        (
+            &["away = 'phone'", "node = 'phone'\nhears = 'orders.placed'"],
+            "step 2 of the story, phone hears orders.placed: phone is away: add a step back",
+        ),
+        (&["away = 'phone'", "away = 'phone'"], "phone goes away: phone is away"),
+        (
+            &["node = 'phone'\nhears = 'people.created'"],
+            "phone does not watch people.created: add it to its `watch`",
+        ),
+        (&["away = 'fone'"], "there is no node `fone`"),
+        (&["away = 'phone'\nnode = 'hub'"], "unknown key `node`"),
+        (&["node = 'phone'"], "a step is a request (`node`, `to`, `method`), an event"),
+        (&["to = 'hub'\nmethod = 'node.ping'"], "a step is a request (`node`, `to`, `method`)"),
+        (&["node='hub'\nto='desk'\nmethod='node.ping'"], "hub issues no requests"),
+        (&["node='desk'\nto='phone'\nmethod='node.ping'"], "neither desk nor phone dials"),
+    ];
+    for (steps, expected) in table {
+        let told = told(&story(steps));
+        assert!(told.contains(expected) && told.contains("t.toml:"), "{steps:?}\n{told}");
+    }
+}
+
+#[test]
+fn what_cannot_be_watched_or_set_is_told() {
+    let table = [
+        ("watch.hbu = ['people.*']", "there is no node `hbu`: did you mean `hub`?"),
+        ("watch.hub = ['people']", "`people` is no topic: write it as people.created or people.*"),
+        ("watch.hub = ['poeple.*']", "unknown service `poeple`: did you mean `people`?"),
+        ("watch = ['people.*']", "`watch` says at whom: write watch.NAME = [\"people.*\"]"),
+        ("watch.desk = ['people.*']", "neither desk nor desk dials the other"),
+        ("settings.role = 'client'", "`settings`: the topology itself says `role`"),
+        ("settings = 3", "`settings` is a table: write settings = { … }"),
+    ];
+    for (line, expected) in table {
+        let told = told(&format!("{PAIR}{line}\n"));
+        assert!(told.contains(expected) && told.contains("t.toml:"), "{line}\n{told}");
+    }
+    let server = "[nodes.desk]\ndials = ['hub']\n[nodes.hub]\nrole = 'server'\n\
+                  watch.desk = ['people.*']\n";
+    assert!(told(server).contains("t.toml:5: hub watches nobody: its role is server"));
+}
+
 #[test]
 fn the_topologies_that_come_along_are_right_and_roles_shows_what_it_promises() {
     let shown = |text: &str| Topology::parse(Path::new("t.toml"), text).unwrap();
@@ -113,6 +207,15 @@ fn the_topologies_that_come_along_are_right_and_roles_shows_what_it_promises() {
     let count = |role| roles.nodes.values().filter(|spec| spec.role == role).count();
     assert!(count(Role::Server) >= 1 && count(Role::Peer) >= 2 && count(Role::Client) >= 1);
     assert!(roles.nodes.values().any(|spec| spec.role == Role::Peer && !spec.listens));
+    let told: Vec<_> = roles.story.iter().map(ToString::to_string).collect();
+    for step in [
+        "desk → hub people.update",
+        "phone goes away",
+        "phone hears messages.sent",
+        "phone hears orders.shipped",
+    ] {
+        assert!(told.iter().any(|told| told == step), "{step} in {told:?}");
+    }
     let early = |call: &Call| call.after <= Duration::from_secs(3);
     let answered = roles.calls().filter(|(_, call)| early(call) && !call.is_refused());
     let directions: std::collections::BTreeSet<_> =

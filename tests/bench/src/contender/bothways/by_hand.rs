@@ -31,10 +31,15 @@ pub(super) struct Session {
 
 /// Opens so many sessions, each under a name of its own.
 pub(super) async fn open(job: &DriverJob, count: usize) -> Result<Vec<Session>> {
+    open_as(DRIVER, job, count).await
+}
+
+/// Opens so many sessions, under names that begin so.
+pub(super) async fn open_as(who: &str, job: &DriverJob, count: usize) -> Result<Vec<Session>> {
     let (endpoint, authority) = (quic::dialing()?, job.folder().authority()?);
     let (mut opening, mut sessions) = (JoinSet::new(), Vec::with_capacity(count));
     for nth in 0..count {
-        let name = format!("{DRIVER}-{nth}").parse()?;
+        let name = format!("{who}-{nth}").parse()?;
         let identity = authority.issue(&name, DEFAULT_IDENTITY_LIFE)?;
         let (endpoint, trust, job) = (endpoint.clone(), authority.trust(), job.clone());
         opening.spawn(async move { dial(&endpoint, &identity, &trust, &job).await });

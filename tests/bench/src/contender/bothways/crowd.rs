@@ -17,19 +17,14 @@ const ANSWER_MAX_BYTES: usize = 4096;
 /// Opens the sessions, and asks on all of them at once.
 pub(super) async fn ask(job: &DriverJob, load: Load) -> Result<Reading> {
     let sessions = by_hand::open(job, load.requests.sessions).await?;
-    let params = Encoded::of(&Echo::of(load.requests.body_bytes))?;
-    let request = request(params.clone())?.encode();
-    load.run(sessions.iter().map(|session| Asker {
-        connection: session.connection.clone(),
-        request: request.clone(),
-        params: params.clone(),
-    }))
-    .await
+    let asker = |session| Asker::of(session, load.requests.body_bytes);
+    load.run(sessions.iter().map(asker).collect::<Result<Vec<_>>>()?).await
 }
 
-fn request(params: Encoded) -> Result<Request> {
+/// A request as a node would send it.
+pub(super) fn request(method: &str, params: Encoded) -> Result<Request> {
     Ok(Request {
-        method: Echo::NAME.parse()?,
+        method: method.parse()?,
         params,
         deadline: LONGEST,
         key: None,
@@ -40,11 +35,21 @@ fn request(params: Encoded) -> Result<Request> {
     })
 }
 
+/// Asks one session for what it says.
 #[derive(Debug, Clone)]
-struct Asker {
+pub(super) struct Asker {
     connection: Connection,
     request: Bytes,
     params: Encoded,
+}
+
+impl Asker {
+    /// Asks for so many bytes back.
+    pub(super) fn of(session: &by_hand::Session, body_bytes: usize) -> Result<Self> {
+        let params = Encoded::of(&Echo::of(body_bytes))?;
+        let request = request(Echo::NAME, params.clone())?.encode();
+        Ok(Self { connection: session.connection.clone(), request, params })
+    }
 }
 
 impl Ask for Asker {

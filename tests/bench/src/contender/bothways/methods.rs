@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use bothways::Peer;
 use bothways::domain::people::{CreatePerson, GetPerson};
 use bothways::protocol::{Code, Effect, Failure, Method};
@@ -134,6 +134,7 @@ enum Params {
     Bytes(EchoBytes),
     Ping,
     Person(GetPerson),
+    NewPerson(CreatePerson),
 }
 
 impl Asker {
@@ -142,8 +143,10 @@ impl Asker {
             (Question::Echo, ..=0xff) => Params::Text(Echo::of(body_bytes)),
             (Question::Echo, _) => Params::Bytes(EchoBytes::of(body_bytes)),
             (Question::Ping, _) => Params::Ping,
+            (Question::NewPerson, _) => Params::NewPerson(ann()?),
+            (Question::Events, _) => bail!("those who are told ask for nothing"),
             (Question::Person, _) => {
-                let ann = CreatePerson { name: "Ann".parse()?, title: None };
+                let ann = ann()?;
                 Params::Person(GetPerson { id: peer.request(ann).await?.id })
             }
         };
@@ -157,11 +160,16 @@ impl Ask for Asker {
             Params::Text(echo) => self.peer.request(echo.clone()).await? == *echo,
             Params::Bytes(echo) => self.peer.request(echo.clone()).await? == *echo,
             Params::Ping => self.peer.request(Ping {}).await? == Pong {},
+            Params::NewPerson(new) => self.peer.request(new.clone()).await?.name == new.name,
             Params::Person(get) => self.peer.request(get.clone()).await?.id == get.id,
         };
         ensure!(same, "another answer than the question");
         Ok(())
     }
+}
+
+fn ann() -> Result<CreatePerson> {
+    Ok(CreatePerson { name: "Ann".parse()?, title: None })
 }
 
 #[cfg(test)]

@@ -2,11 +2,14 @@
 
 mod by_hand;
 mod crowd;
+mod feed;
 mod idle;
 mod log;
 mod methods;
+mod others;
 mod requests;
 mod starts;
+mod told;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -69,6 +72,10 @@ pub(super) enum Question {
     Ping,
     /// For a person of the directory, who is created first.
     Person,
+    /// For a new person of the directory, each time another one.
+    NewPerson,
+    /// For nothing but to be told of changes.
+    Events,
 }
 
 impl Default for Mode {
@@ -110,7 +117,8 @@ pub(super) async fn listen(setting: &Setting, mode: Mode) -> Result<Listening> {
         .check()?;
     let (services, routes) = match mode.question {
         Question::Echo | Question::Ping => (None, routes()),
-        Question::Person => {
+        Question::Events => (None, routes().and(feed::routes()?)),
+        Question::Person | Question::NewPerson => {
             let services = Services::open(&plan)?;
             let routes = routes().and(services.router());
             (Some(services), routes)
@@ -126,6 +134,7 @@ pub(super) async fn drive(job: &DriverJob, mode: Mode) -> Result<Reading> {
         Work::Requests(requests) if mode.logged => requests::logged(job, mode, requests).await,
         Work::Requests(requests) => requests::ask(job, mode, requests).await,
         Work::Starts { count } => starts::measure(job, mode, count).await,
+        Work::FanOut(fan_out) => told::measure(job, fan_out).await,
         Work::IdleSessions { count, window } => idle::measure(job, count, window).await,
     }
 }

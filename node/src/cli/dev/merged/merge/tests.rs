@@ -112,6 +112,39 @@ fn a_request_that_was_not_sent_is_an_arrow_with_its_reason() {
 }
 
 #[test]
+fn an_event_and_the_reason_of_a_failure_have_lines_of_their_own() {
+    let event_fields = json!({ "target": "event", "message": "event received", "peer": "hub",
+        "topic": "people.created", "bytes": 12 });
+    let [Merged { what: What::Push { node, peer, topic, bytes }, .. }] =
+        &merge().take(event("desk", 0, &event_fields))[..]
+    else {
+        panic!()
+    };
+    assert_eq!((node.as_str(), peer.as_str(), topic.as_str()), ("desk", "hub", "people.created"));
+    assert_eq!(*bytes, 12);
+    let fields = json!({ "target": "script", "message": "request failed", "peer": "hub",
+        "method": "people.get", "code": "not_found", "why": "nobody" });
+    let told = merge().take(event("desk", 0, &fields));
+    assert!(
+        matches!(&told[..], [Merged { what: What::Reason { why, .. }, .. }] if why == "nobody")
+    );
+}
+
+#[test]
+fn a_subscription_points_from_its_subscriber_to_whom_it_watches() {
+    let fields =
+        |message| json!({ "message": message, "peer": "desk", "service": "people", "events": 3 });
+    for (message, told) in [("subscribed", None), ("subscription ended", Some(3))] {
+        let [Merged { what: What::Subscription { node, peer, ended, .. }, .. }] =
+            &merge().take(event("hub", 0, &fields(message)))[..]
+        else {
+            panic!()
+        };
+        assert_eq!((node.as_str(), peer.as_str(), *ended), ("desk", "hub", told));
+    }
+}
+
+#[test]
 fn what_waits_is_bounded() {
     let mut merge = merge();
     for span in 0..10_000_u64 {

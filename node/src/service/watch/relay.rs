@@ -1,0 +1,116 @@
+//! What wakes those who follow on one network thread: the store's thread wakes a relay, once for
+//! each group of writes, and the relay wakes them from their own thread.
+//!
+//! It wakes them by rows and lets everything else on the thread run in between: however many are
+//! told, whoever asks meanwhile waits for a row.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread::{self, ThreadId};
+
+use tokio::sync::watch;
+use tokio::task::yield_now;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::Feed;
+use super::shared::Shared;
+use crate::network::NetworkThread;
+use crate::store::Revision;
+
+/// How many followers are woken in one go.
+const ROW: usize = 16;
+
+/// The relays of one feed, one for each network thread that has followers.
+#[derive(Debug, Default)]
+pub(super) struct Relays(Mutex<HashMap<ThreadId, Weak<Relay>>>);
+
+/// Wakes the followers on one thread; it ends with the last of them.
+#[derive(Debug)]
+pub(super) struct Relay {
+    rows: Arc<Rows>,
+    _task: AbortOnDropHandle<()>,
+}
+
+/// Those who are woken; `None` once the store has nothing more to tell.
+#[derive(Debug)]
+struct Rows(Mutex<Option<Told>>);
+
+#[derive(Debug, Default)]
+struct Told {
+    /// How far there is something to read: where a new row begins.
+    newest: Revision,
+    rows: Vec<watch::Sender<Revision>>,
+}
+
+impl Relays {
+    /// The relay of this thread.
+    pub(super) fn here<F: Feed>(&self, feed: &Arc<F>, shared: &Arc<Shared>) -> Arc<Relay> {
+        let mut relays = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let here = thread::current().id();
+        if let Some(relay) = relays.get(&here).and_then(Weak::upgrade) {
+            return relay;
+        }
+        relays.retain(|_, relay| relay.strong_count() > 0);
+        let relay = Arc::new(Relay::start(feed.clone(), shared.clone()));
+        relays.insert(here, Arc::downgrade(&relay));
+        relay
+    }
+}
+
+impl Relay {
+    fn start<F: Feed>(feed: Arc<F>, shared: Arc<Shared>) -> Self {
+        let rows = Arc::new(Rows(Mutex::new(Some(Told::default()))));
+        let waking = wake_all(feed, shared, rows.clone());
+        Self { rows, _task: NetworkThread::current().start_task(waking) }
+    }
+
+    /// A place in a row: it shows how far there is something to read.
+    pub(super) fn join(&self) -> watch::Receiver<Revision> {
+        let mut told = self.rows.lock();
+        // Whoever waits on what nobody sends to has seen the end.
+        let Some(Told { newest, rows }) = &mut *told else { return watch::channel(Revision(0)).1 };
+        if let Some(row) = rows.iter().find(|row| row.receiver_count() < ROW) {
+            return row.subscribe();
+        }
+        let (row, place) = watch::channel(*newest);
+        rows.push(row);
+        place
+    }
+}
+
+impl Rows {
+    fn note(&self, newest: Revision) {
+        if let Some(told) = &mut *self.lock() {
+            told.newest = newest;
+        }
+    }
+
+    /// Wakes one row; false where there is none in this place.
+    fn wake(&self, nth: usize) -> bool {
+        let told = self.lock();
+        let Some(Told { newest, rows }) = &*told else { return false };
+        rows.get(nth).map(|row| row.send_replace(*newest)).is_some()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Told>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn wake_all<F: Feed>(feed: Arc<F>, shared: Arc<Shared>, rows: Arc<Rows>) {
+    let mut newest = feed.store().newest();
+    loop {
+        let now = *newest.borrow_and_update();
+        shared.read_up_to(&*feed, now).await;
+        rows.note(now);
+        let mut nth = 0;
+        while rows.wake(nth) {
+            nth += 1;
+            yield_now().await;
+        }
+        if newest.changed().await.is_err() {
+            *rows.lock() = None;
+            return;
+        }
+    }
+}
