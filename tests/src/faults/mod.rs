@@ -91,7 +91,7 @@ impl Case {
             (Self::Drain, Length::Short) => 2,
             (Self::Drain, Length::Full) => 20,
             (Self::Events, Length::Short) => 5,
-            (Self::Events, Length::Full) => 100,
+            (Self::Events, Length::Full) => 120,
         }
     }
 
