@@ -6,7 +6,7 @@ use bothways::config::MessagesPlan;
 use bothways::domain::messages::{
     ListMessages, Message, MessageBox, MessageState, ReadMessage, SendMessage, SentMessage,
 };
-use bothways::protocol::{Code, Watch};
+use bothways::protocol::{Code, Watch, WatchFrom};
 use bothways::{Node, Services, Subscription, SubscriptionState};
 use bothways_tests::{Network, soon};
 
@@ -238,4 +238,50 @@ async fn a_durable_subscriber_that_was_away_is_told_what_was_sent_meanwhile() {
 
     assert_eq!(next(&mut at_phone).await.topic, "messages.delivered");
     assert_eq!(inbox(&phone).await[0].state, MessageState::Delivered);
+}
+
+#[tokio::test]
+async fn who_does_not_watch_for_messages_takes_none_by_acknowledging_others() {
+    let network = Network::new();
+    let (node, _services) = hub(&network, None).await;
+    let desk = network.node("desk").dialing(&node).start().await;
+    let phone = network.node("phone").dialing(&node).start().await;
+    let durable = |topics: &[&str]| Watch {
+        topics: topics.iter().map(ToString::to_string).collect(),
+        durable: Some("mine".parse().unwrap()),
+        ..Watch::default()
+    };
+    let mut receipts = watch(&phone, durable(&["messages.read"])).await;
+    // One comes to phone, which watches only what becomes of its own; then one of these is read.
+    let unseen = send(&desk, "phone", "hello").await;
+    assert_eq!(unseen.state, MessageState::Queued);
+    let own = send(&phone, "desk", "well?").await;
+    ask(&desk, "hub", ReadMessage { id: own.id }).await.unwrap();
+    let receipt = next(&mut receipts).await;
+
+    soon("an acknowledgement", receipts.acknowledge(&receipt)).await.unwrap();
+
+    assert_eq!(inbox(&phone).await[0].state, MessageState::Queued, "nobody has seen it");
+}
+
+#[tokio::test]
+async fn what_a_durable_subscription_is_told_to_leave_behind_is_not_delivered() {
+    let network = Network::new();
+    let (node, _services) = hub(&network, None).await;
+    let desk = network.node("desk").dialing(&node).start().await;
+    let phone = network.node("phone").dialing(&node).start().await;
+    let durable = Watch { durable: Some("mine".parse().unwrap()), ..Watch::default() };
+    drop(watch(&phone, durable.clone()).await);
+    send(&desk, "phone", "one").await;
+    let now = Watch { from: Some(WatchFrom::Now), ..durable };
+    let mut at_phone = watch(&phone, now).await;
+    let sender = desk.clone();
+    let sending = tokio::spawn(async move { send(&sender, "phone", "two").await });
+    let event = next(&mut at_phone).await;
+
+    soon("an acknowledgement", at_phone.acknowledge(&event)).await.unwrap();
+
+    assert_eq!(soon("the send", sending).await.unwrap().state, MessageState::Delivered);
+    let states: Vec<_> = inbox(&phone).await.into_iter().map(|message| message.state).collect();
+    assert_eq!(states, [MessageState::Queued, MessageState::Delivered]);
 }

@@ -202,3 +202,18 @@ async fn of_a_peers_durable_subscriptions_the_sixty_fifth_is_refused_until_one_i
     drop(live(&desk, durable("d64")).await);
     drop(live(&desk, durable("d8")).await);
 }
+
+#[tokio::test]
+async fn a_durable_subscription_keeps_its_topics_until_it_begins_anew() {
+    let network = Network::new();
+    let hub = Hub::new(&network).await;
+    let desk = network.node("desk").dialing(&hub.node).start().await;
+    drop(live(&desk, durable("mine")).await);
+
+    let error = refused(desk.peer("hub").subscribe("people", durable_deletions("mine"))).await;
+    assert_eq!(code_of(error.failure().unwrap()), ("failed_precondition", Some("topics")));
+
+    let anew = Watch { from: Some(WatchFrom::Now), ..durable_deletions("mine") };
+    drop(live(&desk, anew).await);
+    drop(live(&desk, durable_deletions("mine")).await);
+}

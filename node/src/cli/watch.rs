@@ -24,7 +24,8 @@ Examples:
 
 It goes on over whatever becomes of the connection and of the peer, until Ctrl-C. A durable
 subscription begins behind the last event that was acknowledged: shown, or dealt with by the
-command without an error.";
+command without an error. It keeps its topics; with --from it begins anew, there and with the topics
+given.";
 
 /// Watch what changes at a peer
 #[derive(Debug, Args)]

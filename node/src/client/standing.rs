@@ -1,6 +1,6 @@
 //! How far a subscription has come: by its events, and without one.
 
-use bothways_protocol::{Cursor, WatchFrom};
+use bothways_protocol::Cursor;
 use bytes::Bytes;
 
 /// Where a subscription stands.
@@ -15,10 +15,9 @@ pub(super) struct Standing {
 }
 
 impl Standing {
-    /// Of a subscription that begins there. A durable one that begins where it stands has
-    /// acknowledged everything before; one that begins elsewhere may leave something behind it.
-    pub(super) fn new(from: Option<&WatchFrom>) -> Self {
-        Self { handed: None, passed: None, acknowledged: from.is_none() }
+    /// Of a subscription that begins: it owes no word of what is before.
+    pub(super) fn new() -> Self {
+        Self { handed: None, passed: None, acknowledged: true }
     }
 
     /// It has begun, or resumed, at this place.
@@ -62,7 +61,7 @@ mod tests {
     #[test]
     fn what_has_passed_is_acknowledged_only_where_everything_before_it_is() {
         let (one, two) = (cursor(1).bytes().clone(), cursor(2).bytes().clone());
-        let mut standing = Standing::new(None);
+        let mut standing = Standing::new();
         assert!(standing.note_passed(&cursor(0)), "a durable one goes on where it stands");
         standing.note_handed(&one);
         standing.note_handed(&two);
@@ -70,14 +69,12 @@ mod tests {
         assert!(!standing.note_passed(&cursor(3)), "an event is missing");
         standing.note_acknowledged(&two);
         assert!(standing.note_passed(&cursor(4)));
-        let mut elsewhere = Standing::new(Some(&WatchFrom::Now));
-        assert!(!elsewhere.note_passed(&cursor(3)), "what it left behind is not acknowledged");
     }
 
     #[test]
     fn it_stands_behind_what_has_passed_since_its_last_event() {
         let (one, two) = (cursor(1).bytes().clone(), cursor(2).bytes().clone());
-        let mut standing = Standing::new(None);
+        let mut standing = Standing::new();
         standing.note_begun(&cursor(0));
         assert_eq!(standing.behind(None), Some(&cursor(0)));
         standing.note_handed(&one);

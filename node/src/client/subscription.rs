@@ -64,12 +64,13 @@ impl Subscription {
         let (to_take, events) = mpsc::channel(QUEUE);
         let (told, state) = watch::channel(SubscriptionState::Beginning);
         let durable = watch.durable.clone();
-        let standing = Arc::new(Mutex::new(Standing::new(watch.from.as_ref())));
+        let standing = Arc::new(Mutex::new(Standing::new()));
         let thread = peer.thread();
         let following = Following {
             peer: peer.clone(),
             service: service.clone(),
             watch,
+            durable: durable.clone(),
             events: to_take,
             state: told,
             standing: standing.clone(),
@@ -143,6 +144,7 @@ struct Following {
     service: String,
     /// With where to begin next.
     watch: Watch,
+    durable: Option<DurableName>,
     events: mpsc::Sender<Result<Event, RequestError>>,
     state: watch::Sender<SubscriptionState>,
     standing: Arc<Mutex<Standing>>,
@@ -199,8 +201,10 @@ impl Following {
             problem: error.to_string(),
         })?;
         (self.begun, self.failures) = (true, 0);
-        // From here on it resumes where it began, however that was said.
+        // From here on it resumes where it is, however that was said. That is not where a durable one
+        // stands, which moves by what is acknowledged alone.
         self.watch.from = Some(WatchFrom::Cursor(began.cursor.clone()));
+        self.watch.durable = None;
         locked(&self.standing).note_begun(&began.cursor);
         let WatchBegan { cursor, acknowledge } = began;
         self.state.send_replace(SubscriptionState::Live { cursor, acknowledge });
@@ -224,7 +228,7 @@ impl Following {
     /// The peer has told how far it has come without an event.
     fn pass(&mut self, cursor: Cursor) {
         let all_acknowledged = locked(&self.standing).note_passed(&cursor);
-        let Some(durable) = self.watch.durable.clone().filter(|_| all_acknowledged) else { return };
+        let Some(durable) = self.durable.clone().filter(|_| all_acknowledged) else { return };
         let (peer, service) = (self.peer.clone(), self.service.clone());
         let params = Acknowledge { cursor, durable: Some(durable) };
         self.acknowledging = Some(self.peer.thread().start_task(async move {

@@ -11,7 +11,7 @@ use super::state::MessageState;
 use super::words::{Message, MessageId};
 use crate::domain::stored::{damaged, record_of};
 use crate::service::{Audience, Feed, Told};
-use crate::store::{Change, ChangeKind, Prefix, Revision, Store, StoreError};
+use crate::store::{Change, ChangeKind, Prefix, Store, StoreError};
 
 const SENT: &str = "messages.sent";
 const DELIVERED: &str = "messages.delivered";
@@ -55,9 +55,8 @@ impl Feed for Messages {
     fn acknowledged<'a>(
         &'a self,
         by: &'a NodeName,
-        after: Revision,
-        through: Revision,
+        change: &'a Change,
     ) -> BoxFuture<'a, Result<(), Failure>> {
-        self.delivered(by, after, through).boxed()
+        self.delivered(by, change).boxed()
     }
 }

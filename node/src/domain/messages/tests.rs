@@ -54,7 +54,14 @@ impl Scene {
     }
 
     async fn acknowledge(&self, by: &str, through: Revision) {
-        self.messages.delivered(&by.parse().unwrap(), Revision(0), through).await.unwrap();
+        let changes = self
+            .store
+            .changes_after(Revision(0), &crate::store::Prefix::all(), 1_000)
+            .await
+            .unwrap();
+        for change in changes.changes.iter().filter(|change| change.revision <= through) {
+            self.messages.delivered(&by.parse().unwrap(), change).await.unwrap();
+        }
     }
 
     fn newest(&self) -> Revision {

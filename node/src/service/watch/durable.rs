@@ -19,10 +19,12 @@ pub(super) struct Durable<'a> {
 }
 
 /// Where it stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Standing {
-    /// Everything up to here is acknowledged.
+    /// Everything up to here is acknowledged, or was left behind.
     pub(super) at: Revision,
+    /// What it is told; nothing here is everything.
+    pub(super) topics: Vec<String>,
     /// The write that noted it.
     written: Revision,
 }
@@ -31,7 +33,11 @@ pub(super) struct Standing {
 #[derive(Serialize, Deserialize)]
 enum Versioned {
     #[serde(rename = "1")]
-    V1 { through: u64 },
+    V1 {
+        through: u64,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        topics: Vec<String>,
+    },
 }
 
 impl<'a> Durable<'a> {
@@ -53,20 +59,19 @@ impl<'a> Durable<'a> {
     ) -> Result<Vec<(DurableName, Revision)>, StoreError> {
         let below = Prefix::below(&folder_at(caller, service));
         let page = store.list(&below, None, PER_PEER).await?;
-        page.records.iter().map(|record| Ok((name_of(record)?, through(record)?))).collect()
+        page.records.iter().map(|record| Ok((name_of(record)?, standing(record)?.at))).collect()
     }
 
     /// Where it stands, if it was begun.
     pub(super) async fn standing(&self) -> Result<Option<Standing>, StoreError> {
-        let Some(record) = self.store.get(&self.key).await? else { return Ok(None) };
-        Ok(Some(Standing { at: through(&record)?, written: record.revision }))
+        self.store.get(&self.key).await?.as_ref().map(standing).transpose()
     }
 
-    /// Begins it at a place, unless somebody else has begun it meanwhile.
-    pub(super) async fn begin(&self, at: Revision) -> Result<(), Failure> {
+    /// Begins it at a place, or begins it anew there.
+    pub(super) async fn begin(&self, at: Revision, topics: Vec<String>) -> Result<(), Failure> {
         let below = Prefix::below(&folder(self.caller));
-        let others = self.store.list(&below, None, PER_PEER).await?.records.len();
-        if others >= PER_PEER {
+        let all = self.store.list(&below, None, PER_PEER).await?.records;
+        if all.len() >= PER_PEER && !all.iter().any(|record| record.key == self.key) {
             let sentence = format!(
                 "a peer has {PER_PEER} durable subscriptions at the most, over all services: end one \
                  that is not needed with <service>.forget (<service>.durables lists them)"
@@ -74,10 +79,8 @@ impl<'a> Durable<'a> {
             let failure = Failure::new(Code::ResourceExhausted, sentence);
             return Err(failure.reason("durables").retry(Retry::Never));
         }
-        match self.store.put(self.key.clone(), Expect::Absent, value(at), None).await {
-            Ok(_) | Err(StoreError::Exists { .. }) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
+        self.store.put(self.key.clone(), Expect::Any, value(at, topics), None).await?;
+        Ok(())
     }
 
     /// Moves it on; [`StoreError::Conflict`] where it has moved meanwhile.
@@ -88,7 +91,7 @@ impl<'a> Durable<'a> {
         once: Option<Once>,
     ) -> Result<(), StoreError> {
         let expect = Expect::Revision(from.written);
-        self.store.put(self.key.clone(), expect, value(to), once).await.map(drop)
+        self.store.put(self.key.clone(), expect, value(to, from.topics), once).await.map(drop)
     }
 
     /// Ends it; [`StoreError::Missing`] where there is none.
@@ -113,18 +116,20 @@ fn name_of(record: &Record) -> Result<DurableName, StoreError> {
 }
 
 /// Where the subscription stands that a record is of.
-fn through(record: &Record) -> Result<Revision, StoreError> {
+fn standing(record: &Record) -> Result<Standing, StoreError> {
     let read = ciborium::from_reader(record.value.as_ref());
-    let Versioned::V1 { through } = read.map_err(|error: ReadError| damaged(record, &error))?;
-    Ok(Revision(through))
+    let Versioned::V1 { through, topics } =
+        read.map_err(|error: ReadError| damaged(record, &error))?;
+    Ok(Standing { at: Revision(through), topics, written: record.revision })
 }
 
 fn damaged(record: &Record, why: &dyn std::fmt::Display) -> StoreError {
     StoreError::Corrupt { what: record.key.to_string(), why: why.to_string() }
 }
 
-fn value(at: Revision) -> Bytes {
+fn value(at: Revision, topics: Vec<String>) -> Bytes {
     let mut value = Vec::new();
-    ciborium::into_writer(&Versioned::V1 { through: at.0 }, &mut value).expect("memory takes it");
+    let versioned = Versioned::V1 { through: at.0, topics };
+    ciborium::into_writer(&versioned, &mut value).expect("memory takes it");
     value.into()
 }

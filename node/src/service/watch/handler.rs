@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use bothways_protocol::{
-    Acknowledge, Acknowledged, Code, Cursor, DurableName, DurableStanding, Durables, Encoded,
-    Failure, Forget, Forgotten, ListDurables, Watch, WatchBegan, WatchFrom,
+    Code, DurableName, DurableStanding, Durables, Encoded, Failure, Forget, Forgotten,
+    ListDurables, Watch, WatchBegan, WatchFrom,
 };
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -40,10 +40,20 @@ async fn begin<F: Feed>(
     let Watch { topics, from, durable } = params.decode().map_err(wrong_params)?;
     let (caller, store) = (context.peer(), feed.store().as_ref());
     let topics = Topics::named(&topics, F::SERVICE, F::TOPICS)?;
+    let names = topics.names(F::TOPICS);
     let stamp = Stamp::of(store, F::SERVICE, caller);
     let place = context.watch_place(F::SERVICE)?;
-    let durable = durable.map(|name| Durable::of(store, F::SERVICE, caller, &name));
-    let from = beginning(store, stamp, from, durable.as_ref()).await?;
+    let place_given = match from {
+        Some(from) => Some(place_of_beginning(store, stamp, &from).await?),
+        None => None,
+    };
+    let from = match durable {
+        Some(name) => {
+            let durable = Durable::of(store, F::SERVICE, caller, &name);
+            durable_beginning(store, &durable, place_given, names).await?
+        }
+        None => place_given.unwrap_or_else(|| *store.newest().borrow()),
+    };
     let (name, cursor_moves) = (caller.clone(), context.cursor_moves());
     let subscriber = Subscriber { name, topics, stamp, from, cursor_moves, place };
     let refused = |error| refusal(error, stamp);
@@ -54,28 +64,35 @@ async fn begin<F: Feed>(
     Ok((began, Box::new(follower)))
 }
 
-/// Behind which change a subscription begins.
-async fn beginning(
+/// Behind which change a subscription begins that says so.
+async fn place_of_beginning(
     store: &dyn Store,
     stamp: Stamp,
-    from: Option<WatchFrom>,
-    durable: Option<&Durable<'_>>,
+    from: &WatchFrom,
 ) -> Result<Revision, Failure> {
-    let standing = match durable {
-        Some(durable) => durable.standing().await?,
-        None => None,
-    };
-    let at = match (from, standing, durable) {
-        (Some(WatchFrom::Now), ..) | (None, None, None) => *store.newest().borrow(),
-        (Some(WatchFrom::All), ..) | (None, None, Some(_)) => oldest(store).await?,
-        (Some(WatchFrom::Cursor(cursor)), ..) => {
-            stamp.read(&cursor).map_err(|refused| refused.field("from"))?
-        }
-        (None, Some(standing), _) => standing.at,
-    };
-    if let (Some(durable), None) = (durable, standing) {
-        durable.begin(at).await?;
+    match from {
+        WatchFrom::Now => Ok(*store.newest().borrow()),
+        WatchFrom::All => Ok(oldest(store).await?),
+        WatchFrom::Cursor(cursor) => stamp.read(cursor).map_err(|refused| refused.field("from")),
     }
+}
+
+/// Behind which change a durable subscription begins: where it stands. Where a place is given, or it
+/// is new, it stands there from now on, with these topics.
+async fn durable_beginning(
+    store: &dyn Store,
+    durable: &Durable<'_>,
+    given: Option<Revision>,
+    topics: Vec<String>,
+) -> Result<Revision, Failure> {
+    let at = match (given, durable.standing().await?) {
+        (None, Some(standing)) if standing.topics == topics => return Ok(standing.at),
+        // What it was told until now and what it will be told would be acknowledged as one.
+        (None, Some(_)) => return Err(other_topics()),
+        (Some(given), _) => given,
+        (None, None) => oldest(store).await?,
+    };
+    durable.begin(at, topics).await?;
     Ok(at)
 }
 
@@ -90,7 +107,7 @@ async fn oldest(store: &dyn Store) -> Result<Revision, StoreError> {
 }
 
 /// A place that is no longer kept is said with the oldest that is.
-fn refusal(error: StoreError, stamp: Stamp) -> Failure {
+pub(super) fn refusal(error: StoreError, stamp: Stamp) -> Failure {
     match error {
         StoreError::OutOfRange { asked, oldest, .. } if asked < oldest => {
             let sentence = "what changed there is no longer kept: begin with the oldest cursor, or read all anew";
@@ -103,34 +120,6 @@ fn refusal(error: StoreError, stamp: Stamp) -> Failure {
             failure.detail("oldest", stamp.cursor(oldest).to_string())
         }
         other => other.into(),
-    }
-}
-
-/// The subscriber has dealt with an event: with everything up to it, where the subscription is
-/// durable.
-pub(in crate::service) async fn acknowledge<F: Feed>(
-    feed: Arc<F>,
-    context: Context,
-    params: Acknowledge,
-) -> Result<Acknowledged, Failure> {
-    let (caller, store) = (context.peer(), feed.store().as_ref());
-    let through = place_of(store, Stamp::of(store, F::SERVICE, caller), &params.cursor)?;
-    let Some(name) = &params.durable else {
-        let before = Revision(through.0.saturating_sub(1));
-        feed.acknowledged(caller, before, through).await?;
-        return Ok(Acknowledged {});
-    };
-    let durable = Durable::of(store, F::SERVICE, caller, name);
-    loop {
-        let standing = durable.standing().await?.ok_or_else(|| no_durable(name))?;
-        if through <= standing.at {
-            return Ok(Acknowledged {});
-        }
-        feed.acknowledged(caller, standing.at, through).await?;
-        match durable.move_on(standing, through, context.once().cloned()).await {
-            Err(StoreError::Conflict { .. }) => {}
-            moved => return moved.map(|()| Acknowledged {}).map_err(Failure::from),
-        }
     }
 }
 
@@ -167,17 +156,13 @@ pub(in crate::service) async fn forget<F: Feed>(
     }
 }
 
-fn no_durable(name: &DurableName) -> Failure {
+pub(super) fn no_durable(name: &DurableName) -> Failure {
     let sentence = format!("there is no durable subscription {name}: watching with it begins it");
     Failure::new(Code::NotFound, sentence)
 }
 
-/// The place of an event that was told.
-fn place_of(store: &dyn Store, stamp: Stamp, cursor: &Cursor) -> Result<Revision, Failure> {
-    let place = stamp.read(cursor).map_err(|refused| refused.field("cursor"))?;
-    let newest = *store.newest().borrow();
-    if place <= newest {
-        return Ok(place);
-    }
-    Err(refusal(StoreError::OutOfRange { asked: place, oldest: place, newest }, stamp))
+fn other_topics() -> Failure {
+    let sentence = "the durable subscription was begun with other topics: begin it anew with from, \
+                    or forget it";
+    Failure::new(Code::FailedPrecondition, sentence).reason("topics").field("topics")
 }

@@ -4,6 +4,7 @@
 //! flow control says when. So it costs the same whether it is fast or slow, delays nobody, and
 //! resumes from a cursor, which is a place in the store's one order of changes.
 
+mod acknowledge;
 mod durable;
 mod follow;
 mod handler;
@@ -22,7 +23,8 @@ use futures_util::future::BoxFuture;
 
 use crate::store::{Change, Prefix, Revision, Store, StoreError};
 
-pub(super) use handler::{Begin, Watched, acknowledge, durables, forget, watched};
+pub(super) use acknowledge::acknowledge;
+pub(super) use handler::{Begin, Watched, durables, forget, watched};
 use stamp::Stamp;
 pub(super) use watching::{WatchPlace, Watching};
 
@@ -52,18 +54,17 @@ pub trait Feed: Send + Sync + 'static {
     /// [`StoreError::Corrupt`] where the record is damaged: no subscription gets past it.
     fn tell(&self, change: &Change) -> Result<Option<Told>, StoreError>;
 
-    /// A subscriber has dealt with what was told behind `after` up to `through`. It may be called
-    /// again with the same events, and with more than one change between the two.
+    /// A subscriber has dealt with what it was told of one change; asked only where
+    /// [`Self::ACKNOWLEDGE_EACH`]. It may be called again with the same change.
     ///
     /// # Errors
     /// What the subscriber is answered; its place does not move then.
     fn acknowledged<'a>(
         &'a self,
         by: &'a NodeName,
-        after: Revision,
-        through: Revision,
+        change: &'a Change,
     ) -> BoxFuture<'a, Result<(), Failure>> {
-        let _ = (by, after, through);
+        let _ = (by, change);
         std::future::ready(Ok(())).boxed()
     }
 

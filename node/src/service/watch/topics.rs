@@ -7,6 +7,9 @@ use bothways_protocol::{Code, Failure};
 pub(super) struct Topics(u64);
 
 impl Topics {
+    /// All of a service's.
+    pub(super) const ALL: Self = Self(u64::MAX);
+
     /// The topics that are named; `people.*` names all of a service's, and so does nothing.
     pub(super) fn named(
         names: &[String],
@@ -14,7 +17,7 @@ impl Topics {
         all: &[&'static str],
     ) -> Result<Self, Failure> {
         if names.is_empty() {
-            return Ok(Self(u64::MAX));
+            return Ok(Self::ALL);
         }
         let mut topics = 0;
         for (at, name) in names.iter().enumerate() {
@@ -24,6 +27,15 @@ impl Topics {
             };
         }
         Ok(Self(topics))
+    }
+
+    /// Their names, in the feed's order; none for all of them, those of later versions included.
+    pub(super) fn names(self, all: &[&'static str]) -> Vec<String> {
+        if self == Self::ALL {
+            return Vec::new();
+        }
+        let held = (0..all.len()).filter(|place| self.hold(*place));
+        held.map(|place| all[place].to_owned()).collect()
     }
 
     /// Whether the topic in this place is one of them.
@@ -69,6 +81,21 @@ mod tests {
         ];
         for (names, expected) in table {
             assert_eq!(named(names).unwrap(), expected, "{names:?}");
+        }
+    }
+
+    #[test]
+    fn topics_have_the_same_names_however_they_were_said() {
+        let table = [
+            (&["people.*"][..], &[][..]),
+            (&["people.deleted", "people.created"], &["people.created", "people.deleted"]),
+            (&["people.created", "people.created"], &["people.created"]),
+        ];
+        for (said, expected) in table {
+            let said: Vec<_> = said.iter().map(ToString::to_string).collect();
+            let topics = Topics::named(&said, "people", ALL).unwrap();
+            assert_eq!(topics.names(ALL), expected, "{said:?}");
+            assert_eq!(Topics::named(&topics.names(ALL), "people", ALL).unwrap(), topics);
         }
     }
 
