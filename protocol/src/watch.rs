@@ -24,11 +24,12 @@ pub struct Watch {
     /// the default.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub topics: Vec<String>,
-    /// Where to begin; without it where the durable subscription stands, or now.
+    /// Where to begin; a durable subscription begins anew there. Without it now, a durable one where
+    /// it stands, a new one with everything that is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<WatchFrom>,
     /// The subscription whose place the node that answers remembers: it moves when the subscriber
-    /// acknowledges, and begins with everything that is kept.
+    /// acknowledges.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub durable: Option<DurableName>,
 }

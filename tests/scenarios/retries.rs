@@ -79,7 +79,7 @@ async fn a_request_that_is_lost_is_sent_again_in_the_same_trace() {
 }
 
 #[tokio::test]
-async fn a_request_that_is_to_come_later_comes_later() {
+async fn a_request_that_is_refused_for_now_is_sent_again() {
     let asking = Asking::new().await;
     let asked = asking.echo();
     let busy = Failure::new(Code::ResourceExhausted, "busy").after(Duration::from_millis(20));

@@ -106,8 +106,17 @@ async fn who_hears_nothing_for_as_long_as_history_is_kept_resumes_all_the_same()
     // And by the cursor that its subscriber has kept.
     let kept = Watch { from: Some(WatchFrom::Cursor(place)), ..deletions() };
     assert_eq!(next(&mut live(&desk, kept).await).await.topic, "people.deleted");
-    let error = refused(desk.peer("hub").subscribe("people", watch_from(WatchFrom::Cursor(began))));
+    let error =
+        refused(desk.peer("hub").subscribe("people", watch_from(WatchFrom::Cursor(began.clone()))));
     assert_eq!(code_of(error.await.failure().unwrap()), ("out_of_range", Some("trimmed")));
+
+    // What cannot be followed takes no place that stands.
+    drop(live(&desk, durable("mine")).await);
+    let stood = durables(&desk).await;
+    let lost = Watch { from: Some(WatchFrom::Cursor(began)), ..durable("mine") };
+    let error = refused(desk.peer("hub").subscribe("people", lost)).await;
+    assert_eq!(code_of(error.failure().unwrap()), ("out_of_range", Some("trimmed")));
+    assert_eq!(durables(&desk).await[0].cursor, stood[0].cursor);
 }
 
 #[tokio::test]

@@ -11,7 +11,9 @@ use bothways::protocol::{
 };
 use bytes::Bytes;
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
-use quinn::{ClientConfig, Connection, ConnectionError, Endpoint, RecvStream, SendStream};
+use quinn::{
+    ClientConfig, Connection, ConnectionError, Endpoint, RecvStream, SendStream, TransportConfig,
+};
 use serde::Serialize;
 
 use crate::{Network, soon};
@@ -51,6 +53,7 @@ pub struct RawDialer {
     trust: Trust,
     endpoint: Endpoint,
     tls: rustls::ClientConfig,
+    transport: Arc<TransportConfig>,
 }
 
 impl RawDialer {
@@ -58,13 +61,22 @@ impl RawDialer {
         let (identity, trust) = (network.identity(name), network.authority.trust());
         let (tls, _) = dialer_tls(&identity, &trust, &[ALPN], &"hub".parse().unwrap()).unwrap();
         let endpoint = Endpoint::client("127.0.0.1:0".parse().unwrap()).unwrap();
-        Self { name: name.to_owned(), identity, trust, endpoint, tls }
+        let transport = Arc::default();
+        Self { name: name.to_owned(), identity, trust, endpoint, tls, transport }
     }
 
     /// Changes the TLS settings.
     #[must_use]
     pub fn tls(self, change: impl FnOnce(rustls::ClientConfig) -> rustls::ClientConfig) -> Self {
         Self { tls: change(self.tls), ..self }
+    }
+
+    /// Takes so many bytes of a stream, and no more before they are read.
+    #[must_use]
+    pub fn stream_window(self, bytes: u32) -> Self {
+        let mut transport = TransportConfig::default();
+        transport.stream_receive_window(bytes.into());
+        Self { transport: Arc::new(transport), ..self }
     }
 
     /// Dials from this address.
@@ -84,7 +96,8 @@ impl RawDialer {
         address: SocketAddr,
     ) -> Result<Connection, ConnectionError> {
         let crypto = QuicClientConfig::try_from(self.tls.clone()).unwrap();
-        let config = ClientConfig::new(Arc::new(crypto));
+        let mut config = ClientConfig::new(Arc::new(crypto));
+        config.transport_config(self.transport.clone());
         let connecting = self.endpoint.connect_with(config, address, name).unwrap();
         soon("a handshake", connecting).await
     }

@@ -56,7 +56,8 @@ fn idempotency_key(text: &str) -> anyhow::Result<IdempotencyKey> {
 
 /// Says how JSON is written, where a field was refused that was sent as text.
 fn advise(trouble: Trouble, words: &[String]) -> Trouble {
-    let field = trouble.detail("field").map(ToOwned::to_owned);
+    let is_text = trouble.what().contains("invalid type: string");
+    let field = trouble.detail("field").filter(|_| is_text).map(ToOwned::to_owned);
     match field.and_then(|field| meant_as_json(&field, words)) {
         Some((text, json)) => trouble.with_hint(format!("{text} sends text: try {json}")),
         None => trouble,

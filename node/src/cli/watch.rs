@@ -18,7 +18,7 @@ Examples:
   bothways watch hub 'people.*'
   bothways watch hub people.created people.deleted --from all -o json
   bothways watch hub 'people.*' --durable directory
-  bothways watch hub 'people.*' --durable mail --exec 'jq -r .body.name | mail -s new me'
+  bothways watch hub 'people.*' --durable mail --from now --exec 'jq -r .body.name | mail -s new me'
   bothways watch hub 'people.*' --durable mail --forget
   bothways call hub people.durables
 
@@ -36,8 +36,8 @@ pub(super) struct Watch {
     /// What to watch: people.created, or people.* for all of people
     #[arg(required = true)]
     topics: Vec<String>,
-    /// Where to begin: now, all that is kept, or behind the event of a cursor [default: now, or where
-    /// the durable subscription stands]
+    /// Where to begin: now, all that is kept, or behind the event of a cursor [default: now; with
+    /// --durable where it stands, a new one with all]
     #[arg(long, value_name = "now|all|CURSOR")]
     from: Option<WatchFrom>,
     /// Have the peer remember under this name how far it has come

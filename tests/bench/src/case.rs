@@ -29,7 +29,7 @@ pub(crate) enum Work {
     Starts { count: usize },
     /// Holds so many sessions on which nothing happens, for so long.
     IdleSessions { count: usize, window: Duration },
-    /// Has changes told to many, and asks for the next one as soon as all have been told.
+    /// Has changes told to many, and asks for the next as soon as fewer than so many are outstanding.
     FanOut(FanOut),
 }
 
@@ -54,8 +54,6 @@ pub(crate) struct FanOut {
     pub(crate) subscribers: usize,
     /// How many changes at the most were asked for, and are not told to all yet.
     pub(crate) outstanding: usize,
-    /// The size of what each event says.
-    pub(crate) body_bytes: usize,
     /// The time before the window: as in it, and not counted.
     pub(crate) warm_up: Duration,
     pub(crate) window: Duration,

@@ -61,7 +61,17 @@ pub(crate) fn all(pace: Pace) -> Vec<Case> {
             .row(BothwaysCreates, PerSecond, Beside(Store))
             .row(BothwaysCreates, P99Us, NoMoreThan(60_000.0))
             .row(BothwaysCreates, P99Us, Beside(Store)),
-        Case::new("a change to 100 subscribers", pace.fan_out())
+        Case::new("a change to 100 subscribers, one at a time", pace.fan_out(1)).row(
+            BothwaysTold,
+            PerSecond,
+            Beside(QuinnTold),
+        ),
+        Case::new("a change to 100 subscribers, 8 at a time", pace.fan_out(8)).row(
+            BothwaysTold,
+            PerSecond,
+            Beside(QuinnTold),
+        ),
+        Case::new("a change to 100 subscribers, 64 at a time", pace.fan_out(64))
             .row(BothwaysTold, PerSecond, AtLeast(0.9, QuinnTold))
             .row(BothwaysTold, CpuAnsweringUs, Beside(QuinnTold))
             .row(BothwaysTold, Missed, NoMoreThan(0.0)),
@@ -133,20 +143,18 @@ impl Pace {
         Work::Requests(Requests { sessions: 100, ..self.requests(2) })
     }
 
-    /// As many changes at a time as requests elsewhere. The ratio depends on it: with 8, where each
-    /// change waits for several threads to be woken, it was 0.15 on a busy machine of two cores.
-    fn fan_out(self) -> Work {
-        let Requests { body_bytes, warm_up, window, in_flight, .. } = self.requests(64);
-        let (subscribers, outstanding, others) = (100, in_flight, false);
-        Work::FanOut(FanOut { subscribers, outstanding, body_bytes, warm_up, window, others })
+    /// The ratio depends on how many changes are outstanding: each is written to the store by a
+    /// thread of its own, and where few are under way they wait for threads to be woken.
+    fn fan_out(self, outstanding: usize) -> Work {
+        let Requests { warm_up, window, .. } = self.requests(outstanding);
+        Work::FanOut(FanOut { subscribers: 100, outstanding, warm_up, window, others: false })
     }
 
     /// Long enough for a p99 of those who ask meanwhile.
     fn large_fan_out(self) -> Work {
         let window = Duration::from_secs(if self == Self::Quick { 3 } else { 8 });
-        let (subscribers, outstanding, others) = (1_000, 8, true);
-        let Requests { body_bytes, warm_up, .. } = self.requests(0);
-        Work::FanOut(FanOut { subscribers, outstanding, body_bytes, warm_up, window, others })
+        let Requests { warm_up, .. } = self.requests(0);
+        Work::FanOut(FanOut { subscribers: 1_000, outstanding: 8, warm_up, window, others: true })
     }
 
     fn large_fan_outs(self) -> u32 {

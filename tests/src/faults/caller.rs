@@ -43,9 +43,17 @@ pub(super) struct Caller {
     peer: Peer,
     random: StdRng,
     shared: Arc<Shared>,
-    /// The last write: under which key, and what.
-    last: Option<(IdempotencyKey, String)>,
+    /// The last write that may have acted.
+    last: Option<Last>,
+    /// What was acknowledged under the key of something else that had been.
+    reused: Vec<String>,
     pub(super) writes: Vec<Write>,
+}
+
+struct Last {
+    key: IdempotencyKey,
+    what: String,
+    acknowledged: bool,
 }
 
 impl Shared {
@@ -73,7 +81,16 @@ impl Caller {
             Manner::AtMostOnce => peer.at_most_once(),
             Manner::FailFast => peer.at_most_once().fail_fast(),
         };
-        Self { name, manner, peer, random, shared, last: None, writes: Vec::new() }
+        Self {
+            name,
+            manner,
+            peer,
+            random,
+            shared,
+            last: None,
+            reused: Vec::new(),
+            writes: Vec::new(),
+        }
     }
 
     /// Writes until it is enough; now and then the same again under its key, which must be told the
@@ -82,18 +99,22 @@ impl Caller {
         while !self.shared.enough.load(Ordering::Relaxed) {
             let number = self.writes.len();
             let (key, what) = match (&self.last, self.random.random_range(0..16)) {
-                (Some((key, what)), 0 | 1) => (*key, what.clone()),
-                (Some((key, _)), 2) => {
-                    (*key, format!("{}-{number} under another's key", self.name))
+                (Some(last), 0 | 1) => (last.key, last.what.clone()),
+                (Some(last), 2) => {
+                    (last.key, format!("{}-{number} under another's key", self.name))
                 }
                 _ => (IdempotencyKey(self.random.random()), format!("{}-{number}", self.name)),
             };
             let may_repeat = !what.ends_with("key");
-            let acted = self.write_once(key, &what).await;
+            let outcome = self.write_once(key, &what).await;
+            let acted = !matches!(outcome, Outcome::Refused(_));
+            let acknowledged = matches!(outcome, Outcome::Acknowledged(_));
             if may_repeat {
                 // Under a key that surely did not act, something else may be written: that is no
                 // second use of it.
-                self.last = acted.then_some((key, what));
+                self.last = acted.then_some(Last { key, what, acknowledged });
+            } else if acknowledged && self.last.as_ref().is_some_and(|last| last.acknowledged) {
+                self.reused.push(format!("{what}: acknowledged, and so was something else before"));
             }
             if !acted {
                 tokio::time::sleep(Duration::from_millis(self.random.random_range(1..20))).await;
@@ -102,8 +123,7 @@ impl Caller {
         self
     }
 
-    /// Writes, and tells whether that surely or perhaps acted.
-    async fn write_once(&mut self, key: IdempotencyKey, what: &str) -> bool {
+    async fn write_once(&mut self, key: IdempotencyKey, what: &str) -> Outcome {
         let began = self.shared.began.elapsed();
         let params = CreatePerson { name: what.parse().unwrap(), title: None };
         let peer = self.peer.clone().with_key(key);
@@ -111,12 +131,16 @@ impl Caller {
         let answer = peer.request(params).await;
         self.shared.in_flight.fetch_sub(1, Ordering::Relaxed);
         let (ended, outcome) = (self.shared.began.elapsed(), outcome(answer));
-        let acted = !matches!(outcome, Outcome::Refused(_));
         if matches!(outcome, Outcome::Acknowledged(_)) {
             self.shared.acknowledged.fetch_add(1, Ordering::Relaxed);
         }
-        self.writes.push(Write { what: what.to_owned(), began, ended, outcome });
-        acted
+        self.writes.push(Write { what: what.to_owned(), began, ended, outcome: outcome.clone() });
+        outcome
+    }
+
+    /// Keys under which two different writes acted.
+    pub(super) fn reused(&self) -> impl Iterator<Item = String> {
+        self.reused.iter().cloned()
     }
 
     /// What this caller should not have been told: who lets the library send again is told no error,

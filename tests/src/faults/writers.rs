@@ -83,10 +83,11 @@ impl Writers {
         self.callers.iter().flat_map(|caller| caller.writes.clone()).collect()
     }
 
-    /// What callers of these manners should not have been told.
+    /// What callers of these manners should not have been told, and what none should have been.
     pub(super) fn errors(&self, manners: &[Manner]) -> Vec<String> {
         let these = self.callers.iter().filter(|caller| manners.contains(&caller.manner));
-        these.flat_map(Caller::errors).collect()
+        let reused = self.callers.iter().flat_map(Caller::reused);
+        these.flat_map(Caller::errors).chain(reused).collect()
     }
 
     pub(super) async fn stop(self) {

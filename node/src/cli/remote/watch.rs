@@ -98,6 +98,8 @@ async fn follow(
             Came::State(state) => feed.note_state(&state, &note),
             Came::Late => feed.acknowledge().await.map_err(tell)?,
         }
+        // The others come first next time: one that has much to tell holds up none of them.
+        feeds.rotate_left(at + 1);
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use futures_util::future::try_join_all;
 
 use super::Feed;
 use super::durable::{Durable, Standing};
-use super::handler::{no_durable, refusal};
+use super::handler::{no_durable, oldest, refusal};
 use super::shared::shown;
 use super::stamp::Stamp;
 use super::topics::Topics;
@@ -25,7 +25,7 @@ pub(in crate::service) async fn acknowledge<F: Feed>(
     params: Acknowledge,
 ) -> Result<Acknowledged, Failure> {
     let (caller, store) = (context.peer(), feed.store().as_ref());
-    let through = place_of(store, Stamp::of(store, F::SERVICE, caller), &params.cursor)?;
+    let through = place_of(store, Stamp::of(store, F::SERVICE, caller), &params.cursor).await?;
     let Some(name) = &params.durable else {
         let before = Revision(through.0.saturating_sub(1));
         dealt_with(&*feed, caller, Topics::ALL, (before, through)).await?;
@@ -84,11 +84,12 @@ fn is_told<F: Feed>(feed: &F, by: &NodeName, topics: Topics, change: &Change) ->
 }
 
 /// The place of an event that was told.
-fn place_of(store: &dyn Store, stamp: Stamp, cursor: &Cursor) -> Result<Revision, Failure> {
+async fn place_of(store: &dyn Store, stamp: Stamp, cursor: &Cursor) -> Result<Revision, Failure> {
     let place = stamp.read(cursor).map_err(|refused| refused.field("cursor"))?;
     let newest = *store.newest().borrow();
     if place <= newest {
         return Ok(place);
     }
-    Err(refusal(StoreError::OutOfRange { asked: place, oldest: place, newest }, stamp))
+    let oldest = oldest(store).await?;
+    Err(refusal(StoreError::OutOfRange { asked: place, oldest, newest }, stamp))
 }

@@ -47,17 +47,30 @@ async fn begin<F: Feed>(
         Some(from) => Some(place_of_beginning(store, stamp, &from).await?),
         None => None,
     };
-    let from = match durable {
-        Some(name) => {
-            let durable = Durable::of(store, F::SERVICE, caller, &name);
-            durable_beginning(store, &durable, place_given, names).await?
-        }
-        None => place_given.unwrap_or_else(|| *store.newest().borrow()),
+    let durable = durable.map(|name| Durable::of(store, F::SERVICE, caller, &name));
+    let standing = match &durable {
+        Some(durable) => durable.standing().await?,
+        None => None,
+    };
+    let from = match (place_given, &durable, &standing) {
+        (Some(given), ..) => given,
+        (None, None, _) => *store.newest().borrow(),
+        (None, Some(_), None) => oldest(store).await?,
+        (None, Some(_), Some(standing)) if standing.topics == names => standing.at,
+        // What it was told until now and what it would be told would be acknowledged as one.
+        (None, Some(_), Some(_)) => return Err(other_topics()),
     };
     let (name, cursor_moves) = (caller.clone(), context.cursor_moves());
     let subscriber = Subscriber { name, topics, stamp, from, cursor_moves, place };
     let refused = |error| refusal(error, stamp);
     let follower = Follower::begin(feed.clone(), &followed, subscriber).await.map_err(refused)?;
+    if let Some(durable) = durable
+        && (place_given.is_some() || standing.is_none())
+    {
+        // Now that there is nothing any more to refuse: a place that stands is not given up for one
+        // that cannot be followed.
+        durable.begin(from, names).await?;
+    }
     let began = WatchBegan { cursor: stamp.cursor(from), acknowledge: F::ACKNOWLEDGE_EACH };
     let began =
         Encoded::of(&began).map_err(|error| Failure::new(Code::Internal, error.to_string()))?;
@@ -77,27 +90,8 @@ async fn place_of_beginning(
     }
 }
 
-/// Behind which change a durable subscription begins: where it stands. Where a place is given, or it
-/// is new, it stands there from now on, with these topics.
-async fn durable_beginning(
-    store: &dyn Store,
-    durable: &Durable<'_>,
-    given: Option<Revision>,
-    topics: Vec<String>,
-) -> Result<Revision, Failure> {
-    let at = match (given, durable.standing().await?) {
-        (None, Some(standing)) if standing.topics == topics => return Ok(standing.at),
-        // What it was told until now and what it will be told would be acknowledged as one.
-        (None, Some(_)) => return Err(other_topics()),
-        (Some(given), _) => given,
-        (None, None) => oldest(store).await?,
-    };
-    durable.begin(at, topics).await?;
-    Ok(at)
-}
-
 /// Behind which change everything stands that is kept.
-async fn oldest(store: &dyn Store) -> Result<Revision, StoreError> {
+pub(super) async fn oldest(store: &dyn Store) -> Result<Revision, StoreError> {
     let nothing = crate::store::Prefix::all();
     match store.changes_after(Revision(0), &nothing, 1).await {
         Ok(_) => Ok(Revision(0)),

@@ -4,6 +4,7 @@
 //! A stream's first byte says what it is for. On that of whoever has something changed, each
 //! further byte is one change; on the others, an event is its length, four bytes, and its body.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
@@ -28,6 +29,8 @@ const PUBLISHES: u8 = b'p';
 const HEAD_BYTES: usize = 4;
 /// How many pieces of a stream one read takes.
 const CHUNKS: usize = 32;
+/// The most events that one write takes, for about 16 KiB.
+const EVENTS_AT_A_TIME: u64 = 240;
 /// How many connections are opened at a time.
 const OPENING: usize = 32;
 
@@ -60,22 +63,26 @@ async fn serve(incoming: Incoming, streams: Streams) -> Result<()> {
     }
     let mut number = 0;
     while let Some(changes) = recv.read_chunk(usize::MAX, true).await? {
-        for _ in 0..changes.bytes.len() {
-            tell(&mut streams.lock().await, number).await?;
-            number += 1;
+        let asked = number + changes.bytes.len() as u64;
+        while number < asked {
+            let next = asked.min(number + EVENTS_AT_A_TIME);
+            tell(&mut streams.lock().await, number..next).await?;
+            number = next;
         }
     }
     Ok(())
 }
 
-/// Tells all of one change.
-async fn tell(streams: &mut [SendStream], number: u64) -> Result<()> {
-    let mut event = BytesMut::with_capacity(HEAD_BYTES + BODY_BYTES);
-    event.put_u32(BODY_BYTES as u32);
-    event.put_slice(&body(number, BODY_BYTES));
-    let event = event.freeze();
+/// Tells all of the changes that were asked for together, in one write each.
+async fn tell(streams: &mut [SendStream], numbers: Range<u64>) -> Result<()> {
+    let mut events = BytesMut::new();
+    for number in numbers {
+        events.put_u32(BODY_BYTES as u32);
+        events.put_slice(&body(number, BODY_BYTES));
+    }
+    let events = events.freeze();
     for stream in streams {
-        stream.write_chunk(event.clone()).await?;
+        stream.write_chunk(events.clone()).await?;
     }
     Ok(())
 }
