@@ -1,7 +1,8 @@
 //! The control socket: how a person's commands on the same machine look into a running node.
 //!
 //! A Unix socket that only its owner can open. The asker sends one line, a word; the node answers
-//! one line of JSON and closes. There is nothing on it that changes the node.
+//! one line of JSON and closes. Nothing on it changes the node, but for a link to its page, which is
+//! good once.
 
 use std::fs::{self, Permissions};
 use std::io;
@@ -10,6 +11,7 @@ use std::os::unix::net::UnixStream as BlockingStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -17,6 +19,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use crate::gateway::Links;
 use crate::node::{Node, SessionInfo};
 
 /// The longest path that the system takes for a Unix socket, in bytes (Linux: unix(7)).
@@ -31,6 +34,8 @@ const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(5);
 const ASKERS_MAX: usize = 16;
 /// The question that is answered with a [`Status`].
 const STATUS: &str = "status";
+/// The question that is answered with a [`Linked`].
+const LINK: &str = "link";
 
 /// What a running node says of itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,8 +48,17 @@ pub struct Status {
     pub pid: u32,
     /// The addresses that it listens on.
     pub listening: Vec<String>,
+    /// Where its page is, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<String>,
     /// Its sessions, in the order of the peers' names.
     pub sessions: Vec<SessionStatus>,
+}
+
+/// A fresh link to the node's page, where it has one.
+#[derive(Debug, Serialize, Deserialize)]
+struct Linked {
+    link: Option<String>,
 }
 
 /// What a running node says of one session.
@@ -96,6 +110,9 @@ pub enum ControlError {
         /// What the system says.
         source: io::Error,
     },
+    /// The node has no page.
+    #[error("the node at {} has no page: start it with --http", .0.display())]
+    NoPage(PathBuf),
     /// The system refuses.
     #[error("{}: {source}", .path.display())]
     Io {
@@ -130,13 +147,13 @@ impl Control {
     }
 
     /// Answers askers for as long as it is polled.
-    pub async fn serve(&self, node: &Node) {
+    pub async fn serve(&self, node: &Node, page: Option<&Links>) {
         let mut askers = JoinSet::new();
         loop {
             tokio::select! {
                 Some(_) = askers.join_next() => {}
                 asker = self.listener.accept(), if askers.len() < ASKERS_MAX => match asker {
-                    Ok((stream, _)) => _ = askers.spawn(answer(stream, node.clone())),
+                    Ok((stream, _)) => _ = askers.spawn(answer(stream, node.clone(), page.cloned())),
                     Err(error) => {
                         tracing::warn!(%error, "control socket");
                         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -159,9 +176,22 @@ impl Drop for Control {
 /// # Errors
 /// Where no node answers on the socket, or what answers is no node.
 pub async fn status(path: &Path) -> Result<Status, ControlError> {
+    ask(path, STATUS).await
+}
+
+/// Asks a running node for a link that opens its page in one browser, once, within the hour.
+///
+/// # Errors
+/// As [`status`], and where the node has no page.
+pub async fn link(path: &Path) -> Result<String, ControlError> {
+    let Linked { link } = ask(path, LINK).await?;
+    link.ok_or_else(|| ControlError::NoPage(path.to_owned()))
+}
+
+async fn ask<T: DeserializeOwned>(path: &Path, question: &str) -> Result<T, ControlError> {
     let asking = async {
         let mut stream = UnixStream::connect(path).await?;
-        stream.write_all(format!("{STATUS}\n").as_bytes()).await?;
+        stream.write_all(format!("{question}\n").as_bytes()).await?;
         let mut answer = String::new();
         stream.take(ANSWER_MAX_BYTES).read_to_string(&mut answer).await?;
         serde_json::from_str(&answer).map_err(io::Error::other)
@@ -184,14 +214,19 @@ fn clear_the_way(path: &Path) -> Result<(), ControlError> {
     }
 }
 
-async fn answer(stream: UnixStream, node: Node) {
+async fn answer(stream: UnixStream, node: Node, page: Option<Links>) {
     let exchange = async {
         let (read, mut write) = stream.into_split();
         let mut question = String::new();
         BufReader::new(read.take(QUESTION_MAX_BYTES)).read_line(&mut question).await?;
         let answer = match question.trim_end() {
-            STATUS => serde_json::to_string(&Status::of(&node))?,
-            _ => serde_json::json!({ "error": "unknown question: ask for status" }).to_string(),
+            STATUS => {
+                let http = page.as_ref().map(|page| page.address().to_string());
+                serde_json::to_string(&Status { http, ..Status::of(&node) })?
+            }
+            LINK => serde_json::to_string(&Linked { link: page.as_ref().map(Links::draw) })?,
+            _ => serde_json::json!({ "error": "unknown question: ask for status or link" })
+                .to_string(),
         };
         write.write_all(format!("{answer}\n").as_bytes()).await
     };
@@ -211,6 +246,7 @@ impl Status {
             role: node.role().to_string(),
             pid: std::process::id(),
             listening: node.listening().map(|address| address.to_string()).collect(),
+            http: None,
             sessions: node.sessions().into_iter().map(SessionStatus::of).collect(),
         }
     }
@@ -260,7 +296,7 @@ mod tests {
         let mode = fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         let status = tokio::select! {
-            () = control.serve(&node) => unreachable!("it serves for as long as it is polled"),
+            () = control.serve(&node, None) => unreachable!("it serves for as long as it is polled"),
             status = status(&path) => status.unwrap(),
         };
         assert_eq!((status.name.as_str(), status.role.as_str()), ("hub", "peer"));

@@ -45,6 +45,8 @@ pub mod config;
 pub mod control;
 pub mod domain;
 pub mod exchange;
+pub mod gateway;
+pub mod json;
 pub mod logs;
 mod network;
 mod node;

@@ -6,12 +6,12 @@ use bothways_protocol::{IdempotencyKey, MethodName};
 use clap::Args;
 
 use super::caller::{Caller, CallerArgs, deadline, duration};
-use super::json::Shown;
 use super::params::{meant_as_json, params};
 use super::peer::PeerArg;
 use super::present::human;
 use super::remote::{self, Request};
 use super::{Exit, Globals, Result, Trouble};
+use bothways::json::Shown;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -23,7 +23,7 @@ use bothways_protocol::{NetworkName, NodeName};
 use clap::{Args, Subcommand};
 
 use super::contexts::Folders;
-use super::{Globals, Result};
+use super::{Exit, Globals, Result, Trouble};
 
 pub(super) use merged::Requests;
 pub(super) use script::{Supervised, SupervisedArgs};
@@ -69,6 +69,17 @@ impl Dev {
 pub(super) fn logs_of(network: Option<&NetworkName>) -> Result<PathBuf> {
     let (ground, _) = choose::the_network(network, &Folders::of_user()?)?;
     Ok(ground.logs())
+}
+
+/// The control socket of a node of the only network that runs on this machine.
+pub(super) fn control_of(node: &NodeName) -> Result<PathBuf> {
+    let (_, state) = choose::the_network(None, &Folders::of_user()?)?;
+    let found = state.nodes.iter().find(|state| state.name == node.as_str());
+    found.map(|state| state.control.clone()).ok_or_else(|| {
+        let names: Vec<_> = state.nodes.iter().map(|node| node.name.as_str()).collect();
+        Trouble::new(Exit::Usage, format!("network {} has no node {node}", state.name))
+            .with_hint(format!("its nodes are {}", names.join(", ")))
+    })
 }
 
 /// The process of a node of a network that runs on this machine; nothing where there is none.

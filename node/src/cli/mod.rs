@@ -14,7 +14,7 @@ mod context;
 mod contexts;
 mod dev;
 mod exit;
-mod json;
+mod link;
 mod man;
 mod methods;
 mod output;
@@ -29,6 +29,7 @@ mod settings;
 mod trace;
 mod trouble;
 mod watch;
+mod which;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -122,6 +123,7 @@ enum Command {
     Bench(bench::Bench),
     Methods(methods::Methods),
     Peers(peers::Peers),
+    Link(link::Link),
     Config(config::Config),
     Context(context::ContextArgs),
     Cert(cert::Cert),
@@ -141,6 +143,7 @@ impl Command {
             Self::Bench(command) => command.run(globals),
             Self::Methods(command) => command.run(globals),
             Self::Peers(command) => command.run(globals),
+            Self::Link(command) => command.run(globals),
             Self::Config(command) => command.run(globals),
             Self::Context(command) => command.run(globals),
             Self::Cert(command) => command.run(globals),

@@ -10,7 +10,7 @@ use std::path::Path;
 use anyhow::{Context, anyhow, bail, ensure};
 use ciborium::Value;
 
-use super::json;
+use bothways::json;
 
 /// The most that is read from a file or from standard input, in bytes: no message is larger.
 const DATA_MAX_BYTES: u64 = 16 * 1024 * 1024;
@@ -69,7 +69,7 @@ fn read(from: impl Read) -> anyhow::Result<Vec<u8>> {
 }
 
 fn from_json(bytes: &[u8]) -> anyhow::Result<Value> {
-    json::parse(std::str::from_utf8(bytes).context("no UTF-8 text")?)
+    Ok(json::parse(std::str::from_utf8(bytes).context("no UTF-8 text")?)?)
 }
 
 /// One CBOR item and nothing after it, no deeper than a message may be.

@@ -1,18 +1,16 @@
 //! `bothways peers`: with whom a running node has sessions.
 
-use std::path::PathBuf;
-
-use bothways::config::{Flag, Settings, Sources, key};
 use bothways::control::SessionStatus;
 use clap::Args;
 
 use super::output::Row;
 use super::remote;
-use super::settings::tell_settings;
-use super::{Exit, Globals, Result, Trouble};
+use super::which::WhichArgs;
+use super::{Globals, Result};
 
 const EXAMPLES: &str = "\
 Examples:
+  bothways peers hub                               a node that `dev up` runs
   bothways peers --config bothways.toml
   bothways peers --control data/control.sock -o json";
 
@@ -20,12 +18,8 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Peers {
-    /// The running node's configuration
-    #[arg(long, env = "BOTHWAYS_CONFIG", hide_env_values = true, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// The running node's control socket
-    #[arg(long, value_name = "PATH")]
-    control: Option<String>,
+    #[command(flatten)]
+    which: WhichArgs,
 }
 
 impl Row for SessionStatus {
@@ -48,16 +42,7 @@ impl Row for SessionStatus {
 
 impl Peers {
     pub(super) fn run(self, globals: &Globals) -> Result {
-        let control =
-            self.control.map(|text| Flag { flag: "--control", key: key::CONTROL.to_owned(), text });
-        let flags = control.into_iter().collect();
-        let environment = std::env::vars_os().collect();
-        let sources = Sources { flags, environment, file: self.config };
-        let settings = Settings::gather(&sources).map_err(tell_settings)?;
-        let control = settings.control().ok_or_else(|| {
-            Trouble::new(Exit::Config, "which node? nothing says where its control socket is")
-                .with_hint("name its configuration with --config, or its socket with --control")
-        })?;
+        let control = self.which.control()?;
         let sessions = remote::block_on(globals, remote::sessions(&control))?;
         Ok(globals.out().list(&sessions)?)
     }

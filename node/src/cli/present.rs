@@ -3,8 +3,8 @@
 use bothways::visible;
 use ciborium::Value;
 
-use super::json::{named, text};
 use super::output::{Out, fields};
+use bothways::json::{named, text};
 
 /// What a person sees of a result.
 pub(super) fn human(result: &Value, out: Out) -> String {
@@ -73,8 +73,8 @@ mod tests {
     use clap::ColorChoice;
 
     use super::super::Format;
-    use super::super::json::parse;
     use super::*;
+    use bothways::json::parse;
 
     fn shown(json: &str) -> String {
         human(&parse(json).unwrap(), Out::new(Format::Table, ColorChoice::Never))

@@ -5,12 +5,14 @@ mod forget;
 mod watch;
 
 use std::future::Future;
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use bothways::config::{LogFormat, LogPlan, Plan};
 use bothways::control::{self, Control, SessionStatus};
+use bothways::gateway::{Gateway, Links};
 use bothways::logs::{LogError, Logs};
 use bothways::service::{DescribeMethods, MethodInfo, Ping, Router};
 use bothways::store::OpenError;
@@ -22,8 +24,8 @@ use ciborium::Value;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::dev::Supervised;
-use super::json::text;
 use super::{Advise, Exit, Globals, Result, Trouble};
+use bothways::json::text;
 
 pub(super) use bench::{Bench, Measured, bench};
 pub(super) use forget::{Forgetting, forget};
@@ -138,18 +140,29 @@ pub(super) async fn sessions(control: &Path) -> Result<Vec<SessionStatus>> {
 pub(super) async fn serve(plan: Plan, supervised: Option<Supervised>) -> Result {
     let mut stop = Signals::new()?;
     let services = open_services(&plan).await?;
-    let control = plan.control().map(ToOwned::to_owned);
-    let node = start(plan, services.router()).await?;
+    let (control, http) = (plan.control().map(ToOwned::to_owned), plan.http().cloned());
+    let node = start(plan.clone(), services.router()).await?;
+    let gateway = match &http {
+        Some(http) => Some(Gateway::open(http, &plan, node.clone()).await.exit(Exit::Config)?),
+        None => None,
+    };
+    let page = gateway.as_ref().map(Gateway::links);
     let control = control.map(|path| Control::bind(&path)).transpose()?;
     let listening: Vec<_> = node.listening().map(|address| address.to_string()).collect();
     tracing::info!(node = %node.name(), role = %node.role(), listening = listening.join(","), "started");
+    if let Some(page) = &page {
+        tell_of_page(page);
+    }
 
     let signal = tokio::select! {
         signal = stop.next() => signal,
-        () = answer_askers(control.as_ref(), &node) => "the control socket's end",
+        () = answer_askers(control.as_ref(), &node, page.as_ref()) => "the control socket's end",
         () = supervise(supervised, &node) => "the supervisor's end",
     };
     tracing::info!(signal, "stopping");
+    if let Some(gateway) = gateway {
+        gateway.close().await;
+    }
     tokio::select! {
         stopped = node.stop() => tracing::info!(how = ?stopped, "stopped"),
         signal = stop.next() => {
@@ -160,9 +173,25 @@ pub(super) async fn serve(plan: Plan, supervised: Option<Supervised>) -> Result 
     Ok(())
 }
 
-async fn answer_askers(control: Option<&Control>, node: &Node) {
+/// Says where the page is, and how to come in: at a terminal with a link that is good once, which
+/// is no matter for a log.
+fn tell_of_page(page: &Links) {
+    let address = page.address();
+    tracing::info!(%address, "page");
+    if !address.ip().is_loopback() {
+        tracing::warn!(
+            "the page at http://{address} can be reached from elsewhere, and HTTP hides nothing on \
+             the way: put a proxy with TLS before it, and name its host in http.hosts"
+        );
+    }
+    if std::io::stderr().is_terminal() {
+        anstream::eprintln!("open the page, once: {}", page.draw());
+    }
+}
+
+async fn answer_askers(control: Option<&Control>, node: &Node, page: Option<&Links>) {
     match control {
-        Some(control) => control.serve(node).await,
+        Some(control) => control.serve(node, page).await,
         None => std::future::pending().await,
     }
 }

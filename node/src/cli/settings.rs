@@ -35,6 +35,13 @@ pub(super) struct SettingsArgs {
     /// Its control socket
     #[arg(long, value_name = "PATH")]
     control: Option<String>,
+    /// Show a page to browsers, and speak HTTP with programs, here [default address: 127.0.0.1:8433]
+    #[arg(long, value_name = "ADDRESS:PORT", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "127.0.0.1:8433")]
+    http: Option<String>,
+    /// A file with the token of those programs; made where it is missing
+    #[arg(long, value_name = "FILE")]
+    http_token_file: Option<String>,
     /// The services it enables; "none" for none [default: all but bench]
     #[arg(long, value_name = "SERVICE", value_delimiter = ',')]
     services: Vec<String>,
@@ -88,6 +95,8 @@ impl SettingsArgs {
             ("--listen", key::LISTEN, list(self.listen)),
             ("--data", key::DATA, self.data),
             ("--control", key::CONTROL, self.control),
+            ("--http", key::HTTP_LISTEN, self.http),
+            ("--http-token-file", key::HTTP_TOKEN_FILE, self.http_token_file),
             ("--services", key::SERVICES, list(self.services)),
             ("--certificate", key::CERTIFICATE, self.certificate),
             ("--key", key::KEY, self.key),

@@ -8,10 +8,10 @@ use clap::Args;
 use serde::Serialize;
 
 use super::caller::{Caller, CallerArgs};
-use super::json::{Shown, text};
 use super::peer::PeerArg;
 use super::remote::{self, Forgetting, Then, Watching};
 use super::{Exit, Format, Globals, Result, Trouble};
+use bothways::json::{Shown, text};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -137,8 +137,8 @@ fn human(topic: &str, body: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::json::parse;
     use super::*;
+    use bothways::json::parse;
 
     #[test]
     fn an_event_is_one_line_whatever_stands_in_it() {

@@ -10,6 +10,7 @@ use bothways_protocol::{NodeName, Role, RoleError};
 
 use super::address::PeerAddress;
 use super::gather::suggestion;
+use super::http::HttpPlan;
 use super::keys::key;
 use super::limits::Limits;
 use super::log::{LogFormat, LogPlan};
@@ -90,6 +91,7 @@ impl Check<'_> {
         let (services, limits) = (self.services(), self.limits());
         let messages = MessagesPlan::of(self.settings);
         let orders = OrdersPlan::of(self.settings, &mut self.problems);
+        let http = HttpPlan::of(self.settings, &mut self.problems);
         self.check_role(role, &listen);
         let (identity, trust) = self.identity()?;
         self.check_name(&identity);
@@ -104,6 +106,9 @@ impl Check<'_> {
         }
         if let Some(socket) = self.settings.control() {
             draft = draft.control(socket);
+        }
+        if let Some(http) = http {
+            draft = draft.http(http);
         }
         let data = self.settings.path(key::DATA).map(|said| said.value);
         Some(match data {

@@ -20,6 +20,9 @@ pub mod key {
     pub const CERTIFICATE: &str = "identity.certificate";
     pub const KEY: &str = "identity.key";
     pub const AUTHORITY: &str = "identity.authority";
+    pub const HTTP_LISTEN: &str = "http.listen";
+    pub const HTTP_HOSTS: &str = "http.hosts";
+    pub const HTTP_TOKEN_FILE: &str = "http.token_file";
     pub const LOG_FORMAT: &str = "log.format";
     pub const LOG_LEVEL: &str = "log.level";
     pub const LOG_FILE: &str = "log.file";
@@ -95,6 +98,27 @@ pub(super) static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
             None,
             r#""certs/authority.pem""#,
             "The certificate of the network's authority",
+        ),
+        key(
+            key::HTTP_LISTEN,
+            Text,
+            None,
+            r#""127.0.0.1:8433""#,
+            "Where its page and HTTP interface are; nowhere where nothing is said",
+        ),
+        key(
+            key::HTTP_HOSTS,
+            List,
+            Some(Value::List(Vec::new())),
+            "[]",
+            "The names under which browsers may open it, besides localhost and addresses",
+        ),
+        key(
+            key::HTTP_TOKEN_FILE,
+            Path,
+            None,
+            r#""http.token""#,
+            "A file with the token of programs that use the HTTP interface; made where it is missing",
         ),
         key(
             key::LOG_FORMAT,

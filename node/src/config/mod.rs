@@ -5,6 +5,7 @@ mod address;
 mod check;
 mod file;
 mod gather;
+mod http;
 mod keys;
 mod limits;
 mod log;
@@ -15,6 +16,7 @@ mod value;
 
 pub use address::{AddressError, PeerAddress};
 pub use gather::{Flag, Sources};
+pub use http::HttpPlan;
 pub use keys::key;
 pub use limits::{LimitError, LimitKey, Limits};
 pub use log::{KeptPlan, LevelError, LogFormat, LogPlan};

@@ -9,6 +9,7 @@ use bothways_protocol::{NetworkName, NodeName, Role};
 use thiserror::Error;
 
 use super::address::PeerAddress;
+use super::http::HttpPlan;
 use super::limits::{LimitError, Limits};
 use super::log::KeptPlan;
 use super::services::{MessagesPlan, OrdersPlan};
@@ -53,6 +54,7 @@ pub struct Draft {
     peers: BTreeMap<NodeName, PeerAddress>,
     data: Option<PathBuf>,
     control: Option<PathBuf>,
+    http: Option<HttpPlan>,
     services: Services,
     messages: MessagesPlan,
     orders: OrdersPlan,
@@ -141,6 +143,7 @@ impl Plan {
             peers: BTreeMap::new(),
             data: None,
             control: None,
+            http: None,
             services: Services::default(),
             messages: MessagesPlan::default(),
             orders: OrdersPlan::default(),
@@ -202,6 +205,12 @@ impl Plan {
         self.0.control.as_deref()
     }
 
+    /// Where people with browsers find the node, if they do.
+    #[must_use]
+    pub fn http(&self) -> Option<&HttpPlan> {
+        self.0.http.as_ref()
+    }
+
     /// Which services are enabled.
     #[must_use]
     pub fn services(&self) -> &Services {
@@ -261,6 +270,11 @@ impl Draft {
     /// Puts the control socket at this path.
     pub fn control(self, socket: impl Into<PathBuf>) -> Self {
         Self { control: Some(socket.into()), ..self }
+    }
+
+    /// Opens the node to people with browsers.
+    pub fn http(self, http: HttpPlan) -> Self {
+        Self { http: Some(http), ..self }
     }
 
     /// Chooses the services that are enabled.

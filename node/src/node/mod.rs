@@ -180,6 +180,12 @@ impl Node {
         self.shared().stopped.get().copied().unwrap_or(Stopped::Drained)
     }
 
+    /// Whether the node stops, or has stopped: it takes no new requests.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.shared().stop.is_cancelled()
+    }
+
     fn shared(&self) -> &Arc<Shared> {
         &self.owner.shared
     }

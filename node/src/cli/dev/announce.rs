@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use anyhow::Context as _;
+use bothways::control;
 use serde::Serialize;
 
 use super::network::Ground;
@@ -37,7 +39,7 @@ impl Row for Ready<'_> {
 }
 
 /// Shows the nodes, and the commands to paste.
-pub(super) fn announce(
+pub(super) async fn announce(
     state: &State,
     ground: &Ground,
     folders: &Folders,
@@ -46,6 +48,14 @@ pub(super) fn announce(
 ) -> Result {
     let rows: Vec<_> = state.nodes.iter().map(Ready::of).collect();
     globals.out().list(&rows)?;
+    let with_page = state.nodes.iter().filter(|node| node.http.is_some());
+    for (nth, node) in with_page.enumerate() {
+        let link = control::link(&node.control).await.context("a link to a node's page")?;
+        if nth == 0 {
+            globals.note("");
+        }
+        globals.note(&format!("page of {}, in one browser: {link}", node.name));
+    }
     let ends = if detached { "" } else { " (Ctrl-C ends the network)" };
     globals.note("");
     globals.note(&format!("next, in another terminal{ends}:"));
@@ -77,6 +87,9 @@ fn commands(state: &State, ground: &Ground, folders: &Folders) -> Vec<String> {
         ),
     }
     let logs = quoted(&ground.logs());
+    if let Some(node) = state.nodes.iter().find(|node| node.http.is_some()) {
+        commands.push(format!("{program} link {}", node.name));
+    }
     commands.push(format!("{program} dev ps --name {name}"));
     commands.push(format!("{program} dev logs --name {name} -f"));
     commands.push(format!("{program} trace show --from {logs} --last 5"));

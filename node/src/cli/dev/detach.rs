@@ -45,7 +45,7 @@ pub(super) async fn start(
         }
     };
     match state {
-        Ok(state) => announce(&state, ground, folders, globals, true),
+        Ok(state) => announce(&state, ground, folders, globals, true).await,
         Err(ended) => Err(trouble_of(ended, &mut said)?),
     }
 }

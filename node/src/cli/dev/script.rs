@@ -19,7 +19,7 @@ use tokio::time::{sleep, timeout};
 use super::events;
 use super::topology::{Call, NodeSpec};
 use crate::cli::Result;
-use crate::cli::json::Shown;
+use bothways::json::Shown;
 
 /// What the supervisor says on standard input when the scripts may begin.
 pub(super) const GO: &[u8] = b"go\n";

@@ -180,16 +180,16 @@ impl Up {
         folders: &Folders,
         globals: &Globals,
     ) -> (Option<Following>, Result) {
-        let ready = || -> Result<Option<Following>> {
+        let ready = async || -> Result<Option<Following>> {
             if self.background {
                 return Ok(None);
             }
-            announce(&network.state, &network.ground, folders, globals, false)?;
+            announce(&network.state, &network.ground, folders, globals, false).await?;
             let names: Vec<_> = network.state.nodes.iter().map(|node| node.name.clone()).collect();
             let follow = Follow::of(&network.ground, &names, None, globals)?;
             Following::start(follow).map(Some)
         };
-        let mut following = match ready() {
+        let mut following = match ready().await {
             Ok(following) => following,
             Err(trouble) => return (None, Err(trouble)),
         };

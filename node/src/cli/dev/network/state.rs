@@ -26,6 +26,9 @@ pub(in crate::cli::dev) struct NodeState {
     pub(in crate::cli::dev) pid: u32,
     /// Where it listens, if it does.
     pub(in crate::cli::dev) address: Option<String>,
+    /// Where its page is, if it has one.
+    #[serde(default)]
+    pub(in crate::cli::dev) http: Option<String>,
     pub(in crate::cli::dev) dials: Vec<String>,
     /// Whether people can be looked after here.
     pub(in crate::cli::dev) has_people: bool,

@@ -103,6 +103,9 @@ impl Network {
             self.write_state()?;
             let Some(child) = self.children.last_mut() else { continue };
             let status = child.until_up().await?;
+            if let Some(page) = status.http {
+                self.keep_page(&name, page)?;
+            }
             if let Some(address) = status.listening.into_iter().next() {
                 self.addresses.insert(name, address.clone());
                 let known = self.state.nodes.last_mut();
@@ -114,6 +117,17 @@ impl Network {
         self.registered = Some(folders.register(&self.ground.name, &person)?);
         self.state.ready = true;
         self.write_state()
+    }
+
+    /// The page of a node stays where it is when the node starts again.
+    fn keep_page(&mut self, name: &NodeName, page: String) -> Result {
+        let spec = self.topology.nodes.get_mut(name).context("a node that was started")?;
+        let http = spec.settings.get_mut("http").and_then(|http| http.as_object_mut());
+        let http = http.context("a page that its settings ask for")?;
+        http.insert("listen".to_owned(), page.clone().into());
+        let known = self.state.nodes.last_mut().context("the node that was added")?;
+        known.http = Some(page);
+        Ok(())
     }
 
     /// Lets the nodes' scripts begin.
@@ -175,7 +189,8 @@ impl Network {
         let spec = &self.topology.nodes[&name];
         self.children[at] = Child::spawn(&self.ground, &name, spec, &self.addresses, self.verbose)?;
         let address = self.addresses.get(&name).cloned();
-        self.state.nodes[at] = NodeState { address, ..state_of(&self.children[at], spec) };
+        let http = self.state.nodes[at].http.take();
+        self.state.nodes[at] = NodeState { address, http, ..state_of(&self.children[at], spec) };
         self.write_state()?;
         let child = &mut self.children[at];
         match child.until_up().await {
@@ -324,6 +339,7 @@ fn state_of(child: &Child, spec: &NodeSpec) -> NodeState {
         role: spec.role.to_string(),
         pid: child.pid,
         address: None,
+        http: None,
         dials: spec.dials.iter().map(ToString::to_string).collect(),
         has_people: spec.role.answers() && enabled("people"),
         control: child.control.clone(),

@@ -7,16 +7,33 @@
 
 use std::collections::HashSet;
 
-use anyhow::{Context, bail};
 use ciborium::Value;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value as Json;
+use thiserror::Error;
+
+/// What cannot be sent as it was written.
+#[derive(Debug, Error)]
+pub enum JsonError {
+    /// It is no JSON.
+    #[error("no JSON: {0}")]
+    Syntax(#[from] serde_json::Error),
+    /// A whole number would be rounded.
+    #[error("the number {0} does not fit into 64 bits: send it as text, or as CBOR from a file")]
+    Number(String),
+    /// A key stands twice in one object: one of its values would be lost.
+    #[error("the key {0:?} is given twice")]
+    Twice(String),
+}
 
 /// Reads one JSON value.
-pub(super) fn parse(text: &str) -> anyhow::Result<Value> {
-    let value: Value = serde_json::from_str(text).context("no JSON")?;
+///
+/// # Errors
+/// No JSON, or what CBOR would lose of it.
+pub fn parse(text: &str) -> Result<Value, JsonError> {
+    let value: Value = serde_json::from_str(text)?;
     if let Some(number) = whole_numbers(text).find(|number| !fits(number)) {
-        bail!("the number {number} does not fit into 64 bits: send it as text, or in a .cbor file");
+        return Err(JsonError::Number(number.to_owned()));
     }
     refuse_duplicates(&value)?;
     Ok(value)
@@ -46,14 +63,14 @@ fn fits(number: &str) -> bool {
     number.parse::<u64>().is_ok() || number.parse::<i64>().is_ok()
 }
 
-fn refuse_duplicates(value: &Value) -> anyhow::Result<()> {
+fn refuse_duplicates(value: &Value) -> Result<(), JsonError> {
     match value {
         Value::Array(items) => items.iter().try_for_each(refuse_duplicates),
         Value::Map(entries) => {
             let mut names: Vec<_> = entries.iter().filter_map(|(key, _)| key.as_text()).collect();
             names.sort_unstable();
             if let Some([name, _]) = names.array_windows().find(|[first, second]| first == second) {
-                bail!("the key {name:?} is given twice");
+                return Err(JsonError::Twice((*name).to_owned()));
             }
             entries.iter().try_for_each(|(_, value)| refuse_duplicates(value))
         }
@@ -62,7 +79,8 @@ fn refuse_duplicates(value: &Value) -> anyhow::Result<()> {
 }
 
 /// Shows a CBOR item as JSON, its entries in their order.
-pub(super) struct Shown<'v>(pub(super) &'v Value);
+#[derive(Debug, Clone, Copy)]
+pub struct Shown<'v>(pub &'v Value);
 
 impl Serialize for Shown<'_> {
     fn serialize<S: Serializer>(&self, json: S) -> Result<S::Ok, S::Error> {
@@ -118,7 +136,8 @@ fn serialize_tag<S: Serializer>(tag: u64, inner: &Value, json: S) -> Result<S::O
 
 /// The entries with text for keys. Where two keys would look the same, the later ones are
 /// numbered: nothing is hidden.
-pub(super) fn named(entries: &[(Value, Value)]) -> Vec<(String, Shown<'_>)> {
+#[must_use]
+pub fn named(entries: &[(Value, Value)]) -> Vec<(String, Shown<'_>)> {
     let mut taken = HashSet::new();
     let mut named = Vec::with_capacity(entries.len());
     for (key, value) in entries {
@@ -136,7 +155,8 @@ pub(super) fn named(entries: &[(Value, Value)]) -> Vec<(String, Shown<'_>)> {
 }
 
 /// An item in one line: text as it is, anything else as JSON.
-pub(super) fn text(value: &Value) -> String {
+#[must_use]
+pub fn text(value: &Value) -> String {
     match serde_json::to_value(Shown(value)) {
         Ok(Json::String(text)) => text,
         Ok(_) => serde_json::to_string(&Shown(value)).unwrap_or_default(),

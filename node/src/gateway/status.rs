@@ -1,0 +1,58 @@
+//! How the node is: `/v1/status`, and `/v1/status/live`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::Response;
+use futures_util::stream::unfold;
+use serde_json::Value;
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+
+use super::Desk;
+use super::events::{answer, event};
+use super::problem::Problem;
+
+/// How often it is told while sessions neither come nor go.
+const TELL_EVERY: Duration = Duration::from_secs(1);
+/// How long it is not told again, however many sessions come and go.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// How the node is now.
+pub(super) async fn now(State(desk): State<Arc<Desk>>) -> Json<Value> {
+    Json(desk.status())
+}
+
+/// How the node is, again and again.
+pub(super) async fn live(State(desk): State<Arc<Desk>>) -> Result<Response, Problem> {
+    let changes = desk.node.session_changes();
+    let told = unfold((desk.clone(), None), move |(desk, waited)| {
+        let changes = changes.clone();
+        async move {
+            let changes = until_due(waited, changes).await;
+            let told = event("status", &desk.status());
+            Some((told, (desk, Some(changes))))
+        }
+    });
+    answer(&desk, told)
+}
+
+async fn until_due(
+    waited: Option<watch::Receiver<u64>>,
+    first: watch::Receiver<u64>,
+) -> watch::Receiver<u64> {
+    let Some(mut changes) = waited else { return first };
+    sleep(PAUSE).await;
+    // Both mean the same: it is time to tell.
+    let _ = timeout(TELL_EVERY - PAUSE, changes.changed()).await;
+    changes
+}
+
+impl Desk {
+    fn status(&self) -> Value {
+        let network = self.network.as_str();
+        serde_json::json!({ "name": self.node.name().as_str(), "network": network })
+    }
+}
