@@ -14,6 +14,8 @@ mod command_line;
 mod deadlines;
 mod dialing;
 mod full_disk;
+mod gateway;
+mod gateway_doors;
 mod hostile_words;
 mod keys;
 mod lanes;

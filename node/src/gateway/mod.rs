@@ -149,13 +149,12 @@ impl Drop for Gateway {
 
 impl Desk {
     fn link(&self) -> String {
-        let host = match self.address.ip() {
-            ip if ip.is_unspecified() => "localhost".to_owned(),
-            std::net::IpAddr::V6(ip) => format!("[{ip}]"),
-            ip => ip.to_string(),
+        let (ip, port) = (self.address.ip(), self.address.port());
+        let host = match ip.is_unspecified() {
+            true => format!("localhost:{port}"),
+            false => self.address.to_string(),
         };
-        let token = self.access.new_link();
-        format!("http://{host}:{}/#open={token}", self.address.port())
+        format!("http://{host}/#open={}", self.access.new_link())
     }
 }
 
