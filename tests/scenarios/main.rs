@@ -9,6 +9,7 @@ mod bad_greetings;
 mod bad_requests;
 mod both_ways;
 mod bounds;
+mod catalog;
 mod choosing;
 mod command_line;
 mod deadlines;

@@ -124,7 +124,7 @@ pub(super) async fn methods(
 ) -> Result<Vec<MethodInfo>> {
     let node = start(plan, Router::default()).await?;
     let asked = node.peer(peer.as_str()).within(deadline).fail_fast();
-    let told = asked.request(DescribeMethods {}).await;
+    let told = asked.request(DescribeMethods::default()).await;
     node.stop().await;
     Ok(told.map_err(tell)?.methods)
 }
