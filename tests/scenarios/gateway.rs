@@ -190,6 +190,38 @@ async fn a_subscription_that_is_refused_is_a_problem_and_no_stream() {
 }
 
 #[tokio::test]
+async fn the_methods_of_a_peer_are_told_with_their_schemas() {
+    let (_hub, _services, browser) = hub_and_browser(Router::default()).await;
+    let told = browser.ask(Asked::get("/v1/methods/hub")).await.json();
+    let methods = told["methods"].as_array().unwrap();
+    let create = methods.iter().find(|method| method["name"] == "people.create").unwrap();
+    assert_eq!(create["params"]["required"], json!(["name"]));
+    assert_eq!(create["result"]["type"], "object");
+    assert!(create["example"]["name"].is_string());
+    let watch = methods.iter().find(|method| method["name"] == "people.watch").unwrap();
+    assert!(watch["topics"].as_array().unwrap().contains(&json!("people.created")));
+    let own = browser.ask(Asked::get("/v1/methods/desk")).await.json();
+    assert!(own["methods"].as_array().unwrap().iter().all(|one| one["name"] != "people.create"));
+}
+
+#[tokio::test]
+async fn the_interface_is_described_as_open_api() {
+    let (_hub, _services, browser) = hub_and_browser(Router::default()).await;
+    let told = browser.ask(Asked::get("/v1/openapi.json?peer=hub")).await.json();
+    assert_eq!(told["openapi"], "3.1.1");
+    let create = &told["paths"]["/v1/call/hub/people.create"]["post"];
+    let body = &create["requestBody"]["content"]["application/json"];
+    assert_eq!(body["schema"]["properties"]["name"]["type"], "string");
+    assert_eq!(create["parameters"].as_array().unwrap().len(), 2, "a write has a key");
+    let list = &told["paths"]["/v1/call/hub/people.list"]["post"];
+    assert_eq!(list["parameters"].as_array().unwrap().len(), 1, "a read has none");
+    let topics = &told["paths"]["/v1/watch/hub"]["get"]["parameters"][0]["schema"]["items"];
+    assert!(topics["examples"].as_array().unwrap().contains(&json!("people.created")));
+    let nobody = browser.ask(Asked::get("/v1/openapi.json?peer=nobody")).await;
+    assert_eq!(nobody.status, 503);
+}
+
+#[tokio::test]
 async fn a_node_that_stops_ends_its_streams_and_answers_what_it_was_asked() {
     let lab = Lab::new();
     let (_hub, _services, browser) = hub_and_browser(lab.routes()).await;

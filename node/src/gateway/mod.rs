@@ -11,6 +11,8 @@ mod entry;
 mod events;
 mod guard;
 mod health;
+mod methods;
+mod openapi;
 mod page;
 mod problem;
 mod routes;
