@@ -116,15 +116,16 @@ async fn ping_by(
     Ok(())
 }
 
-/// Asks a peer which methods it enables.
+/// Asks a peer which methods it enables, or for all of one.
 pub(super) async fn methods(
     plan: Plan,
     peer: NodeName,
+    describe: DescribeMethods,
     deadline: Duration,
 ) -> Result<Vec<MethodInfo>> {
     let node = start(plan, Router::default()).await?;
     let asked = node.peer(peer.as_str()).within(deadline).fail_fast();
-    let told = asked.request(DescribeMethods::default()).await;
+    let told = asked.request(describe).await;
     node.stop().await;
     Ok(told.map_err(tell)?.methods)
 }
