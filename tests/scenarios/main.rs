@@ -23,6 +23,7 @@ mod lanes;
 mod messages;
 mod orders;
 mod people;
+mod recent;
 mod recorded;
 mod retries;
 mod roles;

@@ -6,7 +6,7 @@ use bothways_protocol::{Code, NodeName};
 
 use super::outbound::Outbound;
 use super::peer::Ask;
-use crate::exchange::{Direction, MethodText, Outcome, Record, emit, is_wanted};
+use crate::exchange::{Direction, MethodText, Outcome, Record};
 
 /// One attempt as this end sees it. However it ends, dropped halfway included, it leaves one
 /// record.
@@ -34,12 +34,12 @@ impl<'a> Leg<'a> {
 
 impl Drop for Leg<'_> {
     fn drop(&mut self) {
-        if !is_wanted() {
+        if !self.outbound.recorder.wants_records() {
             return;
         }
         let duration_us = self.began.elapsed().as_micros().try_into().unwrap_or(u64::MAX);
         let Ask { request, origin, .. } = self.ask;
-        emit(Record {
+        self.outbound.recorder.take(Record {
             node: self.outbound.name.clone(),
             dir: Direction::Out,
             peer: self.peer.clone(),

@@ -8,6 +8,7 @@ use futures_util::future::BoxFuture;
 
 use super::retry::Budget;
 use crate::config::Limits;
+use crate::exchange::Recorder;
 use crate::network::Network;
 use crate::session::{Dialers, Table};
 
@@ -20,6 +21,8 @@ pub(crate) struct Outbound {
     pub(crate) network: Network,
     pub(crate) table: Arc<Table>,
     pub(crate) dialers: Dialers,
+    /// Where the records of both halves go.
+    pub(crate) recorder: Recorder,
     /// How many requests may be sent again.
     pub(super) budget: Budget,
     /// The answering half, for what the node asks itself; it holds this half, so not the other
@@ -42,7 +45,8 @@ impl Outbound {
         dialers: Dialers,
     ) -> Self {
         let (budget, ourselves) = (Budget::new(Instant::now()), OnceLock::new());
-        Self { name, role, limits, network, table, dialers, budget, ourselves }
+        let recorder = Recorder::new(limits.exchange_recent);
+        Self { name, role, limits, network, table, dialers, recorder, budget, ourselves }
     }
 
     /// Tells the asking half who answers here.

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::client::{Outbound, Peer};
 use crate::config::Plan;
+use crate::exchange::{Recent, Record, RecordFeed};
 use crate::network::{Network, StoppedError};
 use crate::service::{Inbound, Router};
 use crate::transport::EndpointError;
@@ -160,6 +161,20 @@ impl Node {
         self.outbound().table.changes()
     }
 
+    /// The newest records that the node has made, one for each end of each request that it took part
+    /// in, the oldest first: up to `limits.exchange_recent`, whatever its log is.
+    #[must_use]
+    pub fn recent(&self) -> Vec<Record> {
+        self.outbound().recorder.recent().map(Recent::all).unwrap_or_default()
+    }
+
+    /// The records that the node makes from now on. Who reads them too slowly is told how many it
+    /// missed; nothing waits for it.
+    #[must_use]
+    pub fn follow_records(&self) -> RecordFeed {
+        self.outbound().recorder.follow()
+    }
+
     /// Stops the node in stages, each of them bounded: no newcomers; `going_away` on every
     /// session; what is in flight is answered, for 10 s at the most; what is left is closed;
     /// handlers that write end; the sockets say their last words.
@@ -218,6 +233,7 @@ impl Shared {
         let tasks = std::mem::take(&mut *lock(&self.tasks));
         let _ = timeout(LAST_WORDS, tasks.join_all()).await;
         let _ = timeout(LAST_DATAGRAMS, self.close_sockets()).await;
+        self.outbound.recorder.end();
     }
 
     /// Closes the sockets and lets go of them, so that their ports are free.

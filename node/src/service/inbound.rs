@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 
 use super::Context;
 use super::rules::{Call, Caller, Inbound};
-use crate::exchange::{Direction, MethodText, Outcome, Record, emit, is_wanted};
+use crate::exchange::{Direction, MethodText, Outcome, Record};
 use crate::session::{Answered, AnsweringPlace, Asked, Begun, Dispatch, Entry, Events};
 
 impl Dispatch for Inbound {
@@ -104,9 +104,12 @@ impl Entry for Recorded {
 
 impl Drop for Recorded {
     fn drop(&mut self) {
-        let Some(node) = self.context.node().filter(|_| is_wanted()) else { return };
+        let Some(node) = self.context.node() else { return };
+        if !node.outbound.recorder.wants_records() {
+            return;
+        }
         let (request, duration) = (self.context.request(), self.began.elapsed());
-        emit(Record {
+        node.outbound.recorder.take(Record {
             node: node.outbound.name.clone(),
             dir: Direction::In,
             peer: self.context.peer().clone(),
