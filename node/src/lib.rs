@@ -46,6 +46,7 @@ pub mod control;
 pub mod domain;
 pub mod exchange;
 pub mod logs;
+mod metrics;
 mod network;
 mod node;
 pub mod service;
@@ -59,7 +60,10 @@ pub use bothways_certs as certs;
 pub use bothways_protocol as protocol;
 pub use client::{Peer, RequestError, Subscription, SubscriptionState};
 pub use network::StoppedError;
-pub use node::{Node, SessionInfo, StartError, Stopped};
+pub use node::{
+    DialStatus, LogStatus, Node, RequestCounts, RequestsStatus, SessionInfo, SessionStatus,
+    StartError, Status, Stopped, StoreStatus,
+};
 pub use services::Services;
 pub use session::DialError;
 pub use transport::EndpointError;

@@ -26,6 +26,7 @@ mod present;
 mod remote;
 mod run;
 mod settings;
+mod status;
 mod trace;
 mod trouble;
 mod watch;
@@ -122,6 +123,7 @@ enum Command {
     Bench(bench::Bench),
     Methods(methods::Methods),
     Peers(peers::Peers),
+    Status(status::Status),
     Config(config::Config),
     Context(context::ContextArgs),
     Cert(cert::Cert),
@@ -141,6 +143,7 @@ impl Command {
             Self::Bench(command) => command.run(globals),
             Self::Methods(command) => command.run(globals),
             Self::Peers(command) => command.run(globals),
+            Self::Status(command) => command.run(globals),
             Self::Config(command) => command.run(globals),
             Self::Context(command) => command.run(globals),
             Self::Cert(command) => command.run(globals),

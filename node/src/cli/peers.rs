@@ -2,13 +2,12 @@
 
 use std::path::PathBuf;
 
-use bothways::config::{Flag, Settings, Sources, key};
-use bothways::control::SessionStatus;
+use bothways::SessionStatus;
 use clap::Args;
 
 use super::output::Row;
 use super::remote;
-use super::settings::tell_settings;
+use super::status::control;
 use super::{Exit, Globals, Result, Trouble};
 
 const EXAMPLES: &str = "\
@@ -48,17 +47,11 @@ impl Row for SessionStatus {
 
 impl Peers {
     pub(super) fn run(self, globals: &Globals) -> Result {
-        let control =
-            self.control.map(|text| Flag { flag: "--control", key: key::CONTROL.to_owned(), text });
-        let flags = control.into_iter().collect();
-        let environment = std::env::vars_os().collect();
-        let sources = Sources { flags, environment, file: self.config };
-        let settings = Settings::gather(&sources).map_err(tell_settings)?;
-        let control = settings.control().ok_or_else(|| {
+        let control = control(self.config, self.control)?.ok_or_else(|| {
             Trouble::new(Exit::Config, "which node? nothing says where its control socket is")
                 .with_hint("name its configuration with --config, or its socket with --control")
         })?;
-        let sessions = remote::block_on(globals, remote::sessions(&control))?;
-        Ok(globals.out().list(&sessions)?)
+        let status = remote::block_on(globals, remote::status(&control))?;
+        Ok(globals.out().list(&status.sessions)?)
     }
 }

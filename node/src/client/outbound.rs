@@ -8,6 +8,7 @@ use futures_util::future::BoxFuture;
 
 use super::retry::Budget;
 use crate::config::Limits;
+use crate::metrics::Metrics;
 use crate::network::Network;
 use crate::session::{Dialers, Table};
 
@@ -20,6 +21,8 @@ pub(crate) struct Outbound {
     pub(crate) network: Network,
     pub(crate) table: Arc<Table>,
     pub(crate) dialers: Dialers,
+    /// What this node counts, at both ends.
+    pub(crate) metrics: Arc<Metrics>,
     /// How many requests may be sent again.
     pub(super) budget: Budget,
     /// The answering half, for what the node asks itself; it holds this half, so not the other
@@ -40,9 +43,10 @@ impl Outbound {
         network: Network,
         table: Arc<Table>,
         dialers: Dialers,
+        metrics: Arc<Metrics>,
     ) -> Self {
         let (budget, ourselves) = (Budget::new(Instant::now()), OnceLock::new());
-        Self { name, role, limits, network, table, dialers, budget, ourselves }
+        Self { name, role, limits, network, table, dialers, metrics, budget, ourselves }
     }
 
     /// Tells the asking half who answers here.
