@@ -28,6 +28,7 @@ mod recorded;
 mod retries;
 mod roles;
 mod sessions;
+mod status;
 mod stopping;
 mod stopping_midway;
 mod storms;

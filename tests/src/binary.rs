@@ -71,6 +71,22 @@ impl Program {
         said
     }
 
+    /// Reads the first lines of a command's data, then asks it to end: the lines, and its exit code.
+    pub async fn first_lines<I: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = I>,
+        count: usize,
+    ) -> (Vec<String>, Option<i32>) {
+        let mut child = self.command(arguments).stdout(Stdio::piped()).spawn().unwrap();
+        let mut data = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut lines = Vec::new();
+        while lines.len() < count {
+            lines.extend(soon("a line", data.next_line()).await.unwrap());
+        }
+        signal(&child, Signal::INT);
+        (lines, soon("the command's end", child.wait()).await.unwrap().code())
+    }
+
     /// Runs a command as this node, whose certificate is in the folder.
     pub async fn run_as(&self, node: &str, command: &str, more: &[&str]) -> Said {
         self.run(self.arguments(node, command, more)).await
@@ -197,9 +213,8 @@ impl Running {
         self.child.id().unwrap()
     }
 
-    fn signal(&self, signal: Signal) {
-        let id = i32::try_from(self.process()).unwrap();
-        kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
+    fn signal(&self, with: Signal) {
+        signal(&self.child, with);
     }
 
     /// The exit code of the node's process, once it has ended.
@@ -211,6 +226,11 @@ impl Running {
         self.terminate();
         assert_eq!(self.ended().await, Some(0));
     }
+}
+
+fn signal(child: &Child, signal: Signal) {
+    let id = i32::try_from(child.id().unwrap()).unwrap();
+    kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
 }
 
 /// The program beside this executable, built if this runs under Cargo.

@@ -7,6 +7,7 @@ use bothways_protocol::{Code, NodeName};
 use super::outbound::Outbound;
 use super::peer::Ask;
 use crate::exchange::{Direction, MethodText, Outcome, Record};
+use crate::metrics::Ended;
 
 /// One attempt as this end sees it. However it ends, dropped halfway included, it leaves one
 /// record.
@@ -15,6 +16,7 @@ pub(super) struct Leg<'a> {
     peer: NodeName,
     ask: &'a Ask,
     began: Instant,
+    watched: bool,
     pub(super) code: Outcome,
     pub(super) sent_bytes: u64,
     pub(super) received_bytes: u64,
@@ -28,12 +30,22 @@ impl<'a> Leg<'a> {
         began: Instant,
     ) -> Self {
         let (peer, code) = (peer.clone(), Outcome::Failed(Code::Cancelled));
-        Self { outbound, peer, ask, began, code, sent_bytes: 0, received_bytes: 0 }
+        outbound.metrics.out.begin();
+        let (watched, sent_bytes, received_bytes) = (false, 0, 0);
+        Self { outbound, peer, ask, began, watched, code, sent_bytes, received_bytes }
+    }
+
+    /// It has become a subscription.
+    pub(super) fn note_watching(&mut self) {
+        self.watched = true;
+        self.outbound.metrics.out.note_watching();
     }
 }
 
 impl Drop for Leg<'_> {
     fn drop(&mut self) {
+        let ended = Ended { outcome: self.code, watched: self.watched };
+        self.outbound.metrics.out.end(ended);
         if !self.outbound.recorder.wants_records() {
             return;
         }

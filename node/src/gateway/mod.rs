@@ -26,7 +26,6 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use bothways_protocol::NetworkName;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, oneshot};
@@ -53,7 +52,6 @@ pub struct Gateway {
 #[derive(Debug)]
 struct Desk {
     node: Node,
-    network: NetworkName,
     address: SocketAddr,
     hosts: Hosts,
     access: Access,
@@ -112,8 +110,8 @@ impl Gateway {
     pub async fn open(http: &HttpPlan, plan: &Plan, node: Node) -> Result<Self, GatewayError> {
         let access = Access::new(http, plan)?;
         let (told, bound) = oneshot::channel();
-        let (http, network) = (http.clone(), plan.network().clone());
-        let work = move || run(&http, network, node, access, told);
+        let http = http.clone();
+        let work = move || run(&http, node, access, told);
         let name = "bothways-http".to_owned();
         let started = std::thread::Builder::new().name(name).spawn(work);
         let thread = started.map_err(GatewayError::Thread)?;
@@ -163,13 +161,12 @@ impl Desk {
 /// The gateway's thread, from its socket to its last answer.
 fn run(
     http: &HttpPlan,
-    network: NetworkName,
     node: Node,
     access: Access,
     told: oneshot::Sender<Result<Arc<Desk>, GatewayError>>,
 ) {
     let work = async |told: oneshot::Sender<_>| {
-        let opened = listen(http, network, node, access).await;
+        let opened = listen(http, node, access).await;
         let (listener, desk) = match opened {
             Ok(opened) => opened,
             Err(error) => {
@@ -192,7 +189,6 @@ fn run(
 
 async fn listen(
     http: &HttpPlan,
-    network: NetworkName,
     node: Node,
     access: Access,
 ) -> Result<(TcpListener, Arc<Desk>), GatewayError> {
@@ -202,6 +198,6 @@ async fn listen(
     let hosts = Hosts::of(address, &http.hosts);
     let streams = Arc::new(Semaphore::new(events::STREAMS_MAX));
     let stop = CancellationToken::new();
-    let desk = Desk { node, network, address, hosts, access, streams, stop };
+    let desk = Desk { node, address, hosts, access, streams, stop };
     Ok((listener, Arc::new(desk)))
 }

@@ -2,6 +2,7 @@
 
 mod assembly;
 mod info;
+mod status;
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use bothways_certs::TlsError;
-use bothways_protocol::{CloseCode, Farewell, NodeName, Role};
+use bothways_protocol::{CloseCode, Farewell, NetworkName, NodeName, Role};
 use quinn::Endpoint;
 use thiserror::Error;
 use tokio::sync::watch;
@@ -26,6 +27,9 @@ use crate::transport::EndpointError;
 
 use assembly::assemble;
 pub use info::SessionInfo;
+pub use status::{
+    DialStatus, LogStatus, RequestCounts, RequestsStatus, SessionStatus, Status, StoreStatus,
+};
 
 /// What a stop waits for handlers and tasks behind the drain.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -53,6 +57,9 @@ struct Owner {
 struct Shared {
     outbound: Arc<Outbound>,
     inbound: Arc<Inbound>,
+    network: NetworkName,
+    /// When it started, in milliseconds since 1970 UTC.
+    started_ms: u64,
     listening: Vec<SocketAddr>,
     /// The sockets, until they are closed.
     endpoints: Mutex<Vec<Endpoint>>,

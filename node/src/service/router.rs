@@ -18,6 +18,7 @@ use serde::de::DeserializeOwned;
 use super::Context;
 use super::catalog::Described;
 use super::watch::{Begin, Feed, Watched, acknowledge, durables, forget, watched};
+use crate::store::Store;
 
 /// The largest message of `<service>.watch` and what goes with it, in bytes.
 const WATCH_BYTES: usize = 64 * 1024;
@@ -119,6 +120,8 @@ impl fmt::Debug for Route {
 #[derive(Debug, Clone, Default)]
 pub struct Router {
     routes: BTreeMap<MethodName, Route>,
+    /// What the methods stand on, for those who only look.
+    store: Option<Arc<dyn Store>>,
 }
 
 impl Router {
@@ -185,12 +188,20 @@ impl Router {
         assert!(taken.is_none(), "two handlers for {name}");
     }
 
-    /// Adds the methods of another router.
+    /// Says what the methods stand on: the node tells of it in its status.
+    #[must_use]
+    pub fn over(self, store: &Arc<dyn Store>) -> Self {
+        Self { store: Some(store.clone()), ..self }
+    }
+
+    /// Adds the methods of another router, and takes what they stand on where this one says
+    /// nothing of it.
     ///
     /// # Panics
     /// Where both have a method of the same name.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
+        self.store = self.store.or(other.store);
         other.routes.into_values().for_each(|route| self.add(route));
         self
     }
@@ -198,6 +209,10 @@ impl Router {
     /// The methods' names, in order.
     pub fn methods(&self) -> impl Iterator<Item = &MethodName> {
         self.routes.keys()
+    }
+
+    pub(crate) fn store(&self) -> Option<&Arc<dyn Store>> {
+        self.store.as_ref()
     }
 
     pub(crate) fn routes(&self) -> impl Iterator<Item = &Route> {

@@ -26,7 +26,7 @@ use super::{Context, Router};
 use crate::client::Outbound;
 use crate::config::Limits;
 use crate::session::{AnsweringPlace, Session, Way};
-use crate::store::Once;
+use crate::store::{Once, StoreState};
 
 /// What a response needs around its result, in bytes.
 const RESPONSE_HEAD: usize = 32;
@@ -77,6 +77,16 @@ impl Inbound {
     /// The largest request that any method takes, in bytes.
     pub(crate) fn largest_message(&self) -> usize {
         self.message_bytes
+    }
+
+    /// How many handlers that write are at work.
+    pub(crate) fn writes_at_work(&self) -> usize {
+        self.writes.len()
+    }
+
+    /// How that is which the methods stand on.
+    pub(crate) fn store_state(&self) -> Option<StoreState> {
+        self.router.store().map(|store| store.state())
     }
 
     /// Waits until every handler that writes has ended.
