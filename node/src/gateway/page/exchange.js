@@ -13,7 +13,7 @@ import { refine, address } from "./router.js";
 
 const DRAWN = 200;
 const LANE_LEAST = 132;
-const GUTTER = 116;
+const GUTTER = 148;
 
 /** Shows it in `root`. */
 export function exchangeView(root, query) {
@@ -66,7 +66,7 @@ export function exchangeView(root, query) {
     const width = Math.max(280, scroll.clientWidth);
     const gutter = width >= 700 ? GUTTER : 0;
     const inner = width - gutter - 4;
-    lanesKnown = lanesOf(part, part.some(({ requests }) => requests.some(({ from, to }) => from === ourName() || to === ourName())) ? [ourName()] : []);
+    lanesKnown = lanesOf(part, { before: lanesKnown, us: ourName() });
     const shared = lanesKnown.length * LANE_LEAST <= inner && lanesKnown.length > 0;
     const sharedLanes = shared ? spread(lanesKnown, 0, inner) : null;
     const now = JSON.stringify([inner, shared && lanesKnown]);
@@ -128,9 +128,12 @@ export function exchangeView(root, query) {
   const say = () => {
     const requests = state.exchanges.reduce((sum, exchange) => sum + exchange.requests.length, 0);
     fill(summary, state.loaded ? `${many(state.exchanges.length, "exchange")}, ${many(requests, "request")}` : "");
+    const told = JSON.stringify([state.error?.message, state.missing, state.missed, state.loaded]);
+    if (told === notes.dataset.told) return;
+    notes.dataset.told = told;
     fill(notes,
       state.error && state.loaded ? el("p.note.tone-refused", {}, `These are not the newest: ${state.error.message}.`) : null,
-      state.missing.length ? el("p.note", testid("missing"), `No records from ${listed(state.missing)}: what they saw is not drawn. A node gives its records to those whom its setting exchange.readers names.`) : null,
+      state.missing.length ? missingNote(state.missing) : null,
       state.missed ? el("p.note.tone-refused", {}, `The live stream could not keep up with ${many(state.missed, "record")}: they were read afterwards.`) : null);
   };
 
@@ -176,6 +179,11 @@ function words(exchanges) {
   return { peers: [...peers].sort(), methods: [...methods].sort() };
 }
 
+function missingNote(names) {
+  return el("details.note", testid("missing"), el("summary", {}, `No records from ${listed(names)}`),
+    el("p", {}, "Of their requests only what the other end saw is drawn. A node gives its records to those whom its setting ", el("code", {}, "exchange.readers"), " names."));
+}
+
 function listed(names) {
-  return names.length > 6 ? `${names.slice(0, 6).join(", ")} and ${names.length - 6} more` : names.join(", ");
+  return names.length > 3 ? `${names.slice(0, 3).join(", ")} and ${names.length - 3} more` : names.join(", ");
 }
