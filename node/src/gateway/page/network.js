@@ -1,6 +1,6 @@
 // The view of the network: this node, its peers, and what passes between them now.
 
-import { el, fill, svg, testid } from "./dom.js";
+import { el, fill, keepFocus, svg, testid } from "./dom.js";
 import { clock, count, micros } from "./format.js";
 import { roleIcon } from "./icons.js";
 import { roving } from "./keys.js";
@@ -95,7 +95,7 @@ function numbers(place, status, peers) {
   const { requests = {}, store, subscriptions } = status;
   const here = peers.filter((peer) => !peer.away).length;
   fill(place,
-    stat("Peers", count(here), here < peers.length ? `${peers.length - here} away` : "all here"),
+    stat("Peers", count(here), here < peers.length ? `${peers.length - here} away` : here ? "all here" : ""),
     requests.out && stat("Requests out", count(requests.out.total), failures(requests.out)),
     requests.in && stat("Requests in", count(requests.in.total), failures(requests.in)),
     typeof subscriptions === "number" && stat("Subscriptions", count(subscriptions), ""),
@@ -136,14 +136,4 @@ function alone(status) {
     el("p", {}, "A peer of the same network appears here as soon as it is connected. Start one that dials this node:"),
     el("pre.command.mono", {}, `bothways run --name desk --peer ${status.name}=${status.listening?.[0] ?? "ADDRESS:PORT"}`),
     el("p", {}, "or a whole network on this machine:"), el("pre.command.mono", {}, "bothways dev up"));
-}
-
-/** Draws anew and gives the focus back to the thing of the same test id. */
-function keepFocus(place, act) {
-  const had = place.contains(document.activeElement) ? document.activeElement.closest("[data-testid]")?.dataset.testid : null;
-  const button = document.activeElement?.tagName === "BUTTON";
-  act();
-  if (!had) return;
-  const again = [...place.querySelectorAll("[data-testid]")].find((one) => one.dataset.testid === had);
-  (button ? again?.querySelector("button") : again)?.focus({ preventScroll: true });
 }
