@@ -8,6 +8,8 @@ use serde_json::{Map, Value as Json};
 pub(super) struct Field {
     pub(super) path: String,
     pub(super) kind: String,
+    /// Whether it is text, whatever the rules for it are.
+    pub(super) is_text: bool,
     pub(super) required: bool,
     pub(super) what: String,
 }
@@ -54,7 +56,8 @@ fn add_fields(above: &str, schema: &Json, fields: &mut Vec<Field>) {
     for (name, field) in properties {
         let path = if above.is_empty() { name.clone() } else { format!("{above}.{name}") };
         let required = is_required(schema, name);
-        fields.push(Field { path: path.clone(), kind: kind(field), required, what: what(field) });
+        let (kind, is_text, what) = (kind(field), is_text(field), what(field));
+        fields.push(Field { path: path.clone(), kind, is_text, required, what });
         add_fields(&path, field, fields);
         if let Some(items) = field.get("items") {
             add_fields(&format!("{path}[]"), items, fields);
@@ -156,6 +159,12 @@ fn choice(schema: &Json) -> String {
 /// A value as a person writes it: text without quotes.
 fn said(value: &Json) -> String {
     value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned)
+}
+
+fn is_text(schema: &Json) -> bool {
+    let choices = schema.get("oneOf").and_then(Json::as_array);
+    let text = |schema: &Json| schema.get("type").is_some_and(|kind| kind == "string");
+    choices.map_or_else(|| text(schema), |choices| choices.iter().all(text))
 }
 
 fn is_bytes(schema: &Json) -> bool {
