@@ -39,7 +39,7 @@ pub(super) fn kind(schema: &Json) -> String {
             let kinds = kinds.iter().filter_map(Json::as_str);
             kinds.map(|kind| of_type(kind, schema)).collect::<Vec<_>>().join(" or ")
         }
-        _ => schema.get("const").map(said).unwrap_or_else(|| "anything".to_owned()),
+        _ => schema.get("const").map_or_else(|| "anything".to_owned(), said),
     }
 }
 
@@ -101,7 +101,7 @@ fn text(schema: &Json) -> String {
 /// The ranges that a type has by itself say nothing to a person.
 fn number(kind: &str, schema: &Json) -> String {
     match bounds(schema, "minimum", "maximum") {
-        (Some(min), None) if min == 0.0 => kind.to_owned(),
+        (Some(0.0), None) => kind.to_owned(),
         bounds => within(kind, bounds, ""),
     }
 }
