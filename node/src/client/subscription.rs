@@ -221,6 +221,7 @@ impl Following {
             if self.events.send(Ok(event)).await.is_err() {
                 return Err(RequestError::Stopped);
             }
+            attempt.note_event();
         }
         Ok(())
     }
