@@ -26,10 +26,10 @@ impl Recorder {
 
     /// Takes one record. It waits for nothing but a short lock.
     pub(crate) fn take(&self, record: Record) {
+        emit(&record);
         if let Some(recent) = &self.recent {
-            recent.keep(record.clone());
+            recent.keep(record);
         }
-        emit(record);
     }
 
     /// The records that are kept in memory.
