@@ -164,36 +164,36 @@ struct Head {
 
 /// A record as written, each field still unchecked.
 #[derive(Deserialize)]
-struct Fields<'a> {
+pub(super) struct Fields<'a> {
     #[serde(borrow, default)]
-    node: Cow<'a, str>,
+    pub(super) node: Cow<'a, str>,
     #[serde(borrow, default)]
-    dir: Cow<'a, str>,
+    pub(super) dir: Cow<'a, str>,
     #[serde(borrow, default)]
-    peer: Cow<'a, str>,
+    pub(super) peer: Cow<'a, str>,
     #[serde(borrow)]
-    method: Option<Cow<'a, str>>,
+    pub(super) method: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
-    code: Cow<'a, str>,
-    started_us: Option<i64>,
-    duration_us: Option<u64>,
-    deadline_ms: Option<u64>,
-    sent_bytes: Option<u64>,
-    received_bytes: Option<u64>,
+    pub(super) code: Cow<'a, str>,
+    pub(super) started_us: Option<i64>,
+    pub(super) duration_us: Option<u64>,
+    pub(super) deadline_ms: Option<u64>,
+    pub(super) sent_bytes: Option<u64>,
+    pub(super) received_bytes: Option<u64>,
     #[serde(borrow, default)]
-    trace_id: Cow<'a, str>,
+    pub(super) trace_id: Cow<'a, str>,
     #[serde(borrow, default)]
-    span_id: Cow<'a, str>,
+    pub(super) span_id: Cow<'a, str>,
     #[serde(borrow)]
-    parent_id: Option<Cow<'a, str>>,
+    pub(super) parent_id: Option<Cow<'a, str>>,
     #[serde(borrow)]
-    key: Option<Cow<'a, str>>,
-    attempt: Option<u32>,
-    events: Option<u64>,
+    pub(super) key: Option<Cow<'a, str>>,
+    pub(super) attempt: Option<u32>,
+    pub(super) events: Option<u64>,
 }
 
 impl Fields<'_> {
-    fn check(self) -> Result<Record, Fault> {
+    pub(super) fn check(self) -> Result<Record, Fault> {
         let time = |us: &i64| jiff::Timestamp::from_microsecond(*us).is_ok();
         let method = self.method.ok_or(Fault::Field("method"))?;
         Ok(Record {

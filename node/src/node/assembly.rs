@@ -34,7 +34,7 @@ pub(super) fn assemble(
     let (handles, dialers) = Dialers::to(peers);
     let who = (name, plan.role());
     let outbound = Arc::new(Outbound::new(who, limits, network, table, handles, Arc::default()));
-    let inbound = Arc::new(Inbound::new(outbound.clone(), router));
+    let inbound = Arc::new(Inbound::new(outbound.clone(), router, &plan.exchange().readers));
     let ourselves: Weak<Inbound> = Arc::downgrade(&inbound);
     outbound.meet(ourselves);
 
