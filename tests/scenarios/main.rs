@@ -25,6 +25,7 @@ mod orders;
 mod people;
 mod recent;
 mod recorded;
+mod records_command;
 mod records_read;
 mod retries;
 mod roles;
