@@ -13,6 +13,7 @@ mod merge;
 mod recent;
 mod record;
 mod recorder;
+mod spans;
 mod stats;
 mod telling;
 
@@ -28,4 +29,5 @@ pub use recent::{Fed, RecordFeed};
 pub use record::{Direction, DirectionError, MESSAGE, MethodText, Outcome, Record, TARGET};
 pub(crate) use recorder::{READS_RECORDS, Recorder};
 pub use stats::{Spread, Stat, stats};
+pub use spans::Export;
 pub(crate) use telling::Telling;
