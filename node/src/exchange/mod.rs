@@ -28,6 +28,6 @@ pub(crate) use recent::Recent;
 pub use recent::{Fed, RecordFeed};
 pub use record::{Direction, DirectionError, MESSAGE, MethodText, Outcome, Record, TARGET};
 pub(crate) use recorder::{READS_RECORDS, Recorder};
-pub use stats::{Spread, Stat, stats};
 pub use spans::Export;
+pub use stats::{Spread, Stat, stats};
 pub(crate) use telling::Telling;

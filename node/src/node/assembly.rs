@@ -13,7 +13,9 @@ use tokio_util::sync::CancellationToken;
 use super::{Shared, StartError};
 use crate::client::Outbound;
 use crate::config::Plan;
+use crate::exchange::Recorder;
 use crate::network::Network;
+use crate::otlp::Exporter;
 use crate::service::{Inbound, Router};
 use crate::session::{
     Complaints, Dialer, DialerParts, Dialers, Doorway, Table, Us, keep_alive, welcome_all,
@@ -33,7 +35,13 @@ pub(super) fn assemble(
     let peers = plan.peers().iter().map(|(peer, address)| (peer.clone(), address.to_string()));
     let (handles, dialers) = Dialers::to(peers);
     let who = (name, plan.role());
-    let outbound = Arc::new(Outbound::new(who, limits, network, table, handles, Arc::default()));
+    let exporter = plan.exchange().otlp.as_ref();
+    let exporter = exporter.map(|endpoint| Exporter::start(&who.0, endpoint)).transpose()?;
+    let export = exporter.as_ref().map(Exporter::takes_records);
+    let recorder = Recorder::new(limits.exchange_recent, export);
+    let metrics = Arc::default();
+    let outbound = Outbound::new(who, limits, network, table, handles, metrics, recorder);
+    let outbound = Arc::new(outbound);
     let inbound = Arc::new(Inbound::new(outbound.clone(), router, &plan.exchange().readers));
     let ourselves: Weak<Inbound> = Arc::downgrade(&inbound);
     outbound.meet(ourselves);
@@ -54,6 +62,7 @@ pub(super) fn assemble(
     Ok(Shared {
         outbound,
         inbound,
+        exporter,
         network,
         started_ms,
         listening,
