@@ -30,6 +30,8 @@ pub struct Peer {
     retries: Retries,
     key: Option<IdempotencyKey>,
     origin: Option<Origin>,
+    /// The span of another program that its requests are issued under.
+    parent: Option<Trace>,
 }
 
 /// Who is asked.
@@ -72,6 +74,8 @@ pub(super) struct Ask {
     pub(super) within: Duration,
     pub(super) deadline: Instant,
     pub(super) origin: Option<Origin>,
+    /// The span that it is issued under.
+    pub(super) parent: Option<Trace>,
     pub(super) result_bytes: usize,
 }
 
@@ -115,7 +119,8 @@ impl Peer {
     fn to(outbound: Arc<Outbound>, target: Target) -> Self {
         let patience = Patience::Wait;
         let retries = Retries::Safe;
-        Self { outbound, target, within: None, patience, retries, key: None, origin: None }
+        let (within, key, origin, parent) = (None, None, None, None);
+        Self { outbound, target, within, patience, retries, key, origin, parent }
     }
 
     /// Belongs to the trace of another request, and has no more time than that one.
@@ -134,6 +139,14 @@ impl Peer {
     #[must_use]
     pub fn fail_fast(self) -> Self {
         Self { patience: Patience::FailFast, ..self }
+    }
+
+    /// Issues requests, and subscriptions, under a span of another program, as part of its trace: for
+    /// who was asked with a W3C `traceparent`, such as by HTTP (`header.parse::<Trace>()`). What a
+    /// handler asks is part of its request's trace in any case.
+    #[must_use]
+    pub fn in_trace(self, parent: Trace) -> Self {
+        Self { parent: Some(parent), ..self }
     }
 
     /// Sends no request again that may have acted, or that was refused: its caller is told. By
@@ -316,7 +329,8 @@ impl Peer {
             });
         }
         let origin = self.origin;
-        let trace = next_span(origin.map(|origin| origin.trace));
+        let parent = origin.map(|origin| origin.trace).or(self.parent);
+        let trace = next_span(parent);
         let request = Request {
             method,
             params,
@@ -327,7 +341,7 @@ impl Peer {
             to: None,
             via: Vec::new(),
         };
-        Ok(Ask { request, within, deadline, origin, result_bytes })
+        Ok(Ask { request, within, deadline, origin, parent, result_bytes })
     }
 
     /// The first attempt at a request, where it can begin here and now.
