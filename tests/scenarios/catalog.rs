@@ -4,7 +4,7 @@
 use bothways::protocol::{Encoded, Failure};
 use bothways::service::{DescribeMethods, MethodInfo};
 use bothways::{Node, Services};
-use bothways_tests::{Lab, Network, soon};
+use bothways_tests::{Lab, Network, Program, Running, soon};
 use jsonschema::Validator;
 use serde_json::{Value as Json, json};
 
@@ -202,4 +202,86 @@ async fn a_method_that_is_not_enabled_is_not_found_and_the_nearest_is_named() {
 
     assert_eq!((asked.code.as_str(), asked.text("field")), ("not_found", Some("method")));
     assert!(asked.message.ends_with("; did you mean people.create?"), "{asked}");
+}
+
+/// A node in a process of its own, and what a person at a terminal has to ask it.
+async fn hub_and_terminal() -> (Program, Running) {
+    let network = Network::new();
+    let program = Program::of(&network);
+    program.keep(&network.identity("hub"));
+    program.keep(&network.identity("cli"));
+    let hub = program.start("hub", &[]).await;
+    (program, hub)
+}
+
+#[tokio::test]
+async fn a_person_reads_what_a_method_takes_and_runs_the_example() {
+    let (program, hub) = hub_and_terminal().await;
+    let peer = format!("hub@{}", hub.address);
+
+    let page = program.run_as("cli", "methods", &[&peer, "people.create"]).await.data;
+    let json = program.run_as("cli", "methods", &[&peer, "people.create", "-o", "json"]).await.data;
+
+    let row = "name   text, 1 to 64 characters  yes       What the person is called.";
+    assert!(page.contains(row), "{page}");
+    let json: Json = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["params"]["required"], json!(["name"]));
+    assert_eq!(json["example"], json!({"name": "Ann", "title": "Engineer"}));
+    let command = page.lines().last().unwrap();
+    let words = command.strip_prefix("bothways call ").unwrap().split(' ');
+    let ran = program.run_as("cli", "call", &words.collect::<Vec<_>>()).await;
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn a_refusal_at_the_terminal_says_which_field_and_where_to_look() {
+    let (program, hub) = hub_and_terminal().await;
+    let peer = format!("hub@{}", hub.address);
+
+    let lines = r#"lines:=[{"item":"tea","cuont":1}]"#;
+    let refused = program.run_as("cli", "call", &[&peer, "orders.place", lines]).await;
+
+    let told = refused.messages;
+    assert!(told.contains("did you mean `count`?\n  field: lines[0].cuont\n"), "{told}");
+    assert!(told.contains(&format!("hint: bothways methods {peer} orders.place")), "{told}");
+    hub.stop().await;
+}
+
+/// What the program offers a shell for the last word of a line.
+async fn offered(program: &Program, line: &[&str]) -> Vec<String> {
+    let at = (line.len() - 1).to_string();
+    let shell = [("BOTHWAYS_COMPLETE", "bash"), ("_CLAP_COMPLETE_INDEX", &at), ("_CLAP_IFS", "\n")];
+    let said = program.run_with(&shell, [&["--"], line].concat()).await;
+    assert_eq!((said.code, &*said.messages), (Some(0), ""), "{line:?}");
+    let words = said.data.lines().filter(|word| !word.starts_with('-'));
+    words.map(ToOwned::to_owned).collect()
+}
+
+#[tokio::test]
+async fn a_shell_completes_peers_and_what_a_running_peer_enables() {
+    let (program, hub) = hub_and_terminal().await;
+    let context = |name: &str| program.path(&format!("certs/{name}")).display().to_string();
+    let (certificate, key, authority) =
+        (context("cli.pem"), context("cli.key"), context("authority.pem"));
+    let peer = format!("hub={}", hub.address);
+    let add = ["context", "add", "home", "--certificate", &certificate, "--key", &key];
+    let add = [&add[..], &["--authority", &authority, "--peer", &peer]].concat();
+    assert_eq!(program.run(add).await.code, Some(0));
+    assert_eq!(program.run(["context", "use", "home"]).await.code, Some(0));
+
+    let call = ["bothways", "call"];
+    let offered = async |words: &[&str]| offered(&program, &[&call[..], words].concat()).await;
+    assert_eq!(offered(&[""]).await, ["hub"]);
+    assert_eq!(offered(&["hub", "people.c"]).await, ["people.create"]);
+    assert_eq!(offered(&["hub", "orders.list", ""]).await[3], "limit:=");
+    assert_eq!(offered(&["hub", "people.create", "name=Ann", ""]).await, ["title="]);
+    let topics = self::offered(&program, &["bothways", "watch", "hub", "people.d"]).await;
+    assert_eq!(topics, ["people.deleted"]);
+    let methods = self::offered(&program, &["bothways", "methods", "hub", "node."]).await;
+    assert_eq!(methods, ["node.methods", "node.ping"]);
+
+    hub.kill().await;
+    assert_eq!(offered(&["hub", "people."]).await, [""; 0]);
+    assert_eq!(offered(&["nobody", "people."]).await, [""; 0]);
 }
