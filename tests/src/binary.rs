@@ -60,7 +60,17 @@ impl Program {
 
     /// Runs a command to its end.
     pub async fn run<I: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = I>) -> Said {
-        let output = self.command(arguments).output();
+        self.run_with(&[], arguments).await
+    }
+
+    /// Runs a command to its end, with these variables in its environment.
+    pub async fn run_with<I: AsRef<OsStr>>(
+        &self,
+        variables: &[(&str, &str)],
+        arguments: impl IntoIterator<Item = I>,
+    ) -> Said {
+        let mut command = self.command(arguments);
+        let output = command.envs(variables.iter().copied()).output();
         let output = soon("the command's end", output).await.unwrap();
         let said = Said {
             code: output.status.code(),
