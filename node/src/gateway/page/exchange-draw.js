@@ -1,12 +1,13 @@
 // Draws one exchange as a sequence of arrows between lanes.
 
-import { el, shortened, svg, testid } from "./dom.js";
+import { el, svg, testid } from "./dom.js";
 import { clock, many, micros } from "./format.js";
 import { BAR, eventsOf, rowsOf } from "./exchange-layout.js";
 import { pressable } from "./keys.js";
+import { fitted, widthOf } from "./measure.js";
 import { LOST, lostWords, tone } from "./tone.js";
 
-const LETTER = 6.4;
+const SIZE = 11.5;
 const HEAD = 26;
 
 /**
@@ -41,7 +42,7 @@ export function drawExchange(exchange, { lanes, width, named, onPick, onTrace })
 
 /** A lane's name, as far as it fits. */
 export function laneName(name, x, y, room) {
-  return svg("text.lane-name", { x, y }, shortened(name, Math.max(6, Math.floor(room / 7.4))), svg("title", {}, name));
+  return svg("text.lane-name", { x, y }, fitted(name, room - 10, 12.5, 600), svg("title", {}, name));
 }
 
 function heading(exchange, onTrace) {
@@ -115,15 +116,15 @@ function loop(row, x, label, width) {
   const d = kind === "request" ? `M${near} ${y}H${out}V${y + 11}` : `M${out} ${y - 14}V${y}H${near}`;
   const parts = [svg("rect.hit", { x: Math.min(x, out), y: y - 17, width: 34, height: 25, rx: 5 }), svg(`path.shaft.${kind}`, { d })];
   if (kind !== "request") parts.push(svg(`path.head.${kind}`, { d: head(near, y, -side, true) }));
-  const w = label.length * LETTER;
+  const w = widthOf(label, SIZE, 540);
   const at = out + side * 6;
   parts.push(svg("text.label", { x: Math.max(2, Math.min(at, width - w)), y: y + 2, "text-anchor": side > 0 ? "start" : "end" }, label));
   return parts;
 }
 
 function text(label, x, y, width, kind) {
-  const shown = shortened(label, Math.floor((width - 8) / LETTER));
-  const half = (shown.data.length * LETTER) / 2;
+  const shown = fitted(label, width - 8, SIZE, 540);
+  const half = widthOf(shown.data, SIZE, 540) / 2;
   return svg(`text.label.${kind}`, { x: Math.max(half + 3, Math.min(width - half - 3, x)), y, "text-anchor": "middle" }, shown);
 }
 

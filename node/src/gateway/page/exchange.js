@@ -102,7 +102,7 @@ export function exchangeView(root, query) {
     const offsets = new Map(state.nodes.map((node) => [node.name, node]));
     header.replaceChildren(...[...lanes].flatMap(([name, x]) => {
       const offset = offsets.get(name);
-      const words = offset?.offset_us === undefined || offset?.offset_us === null ? null : offsetWords({ offset_us: offset.offset_us });
+      const words = !offset?.offset_us ? null : offsetWords({ offset_us: offset.offset_us });
       return [laneName(name, x, 19, width / lanes.size), words ? svg("text.lane-offset", { x, y: 34 }, `clock ${words}`, svg("title", {}, offsetWords(offset))) : null].filter(Boolean);
     }));
   };

@@ -60,8 +60,7 @@ export function methodsView(root, query) {
   const drawList = () => {
     const word = filter.value.trim().toLowerCase();
     const found = methods.filter(({ name, about }) => `${name} ${about}`.toLowerCase().includes(word));
-    const services = Map.groupBy ? Map.groupBy(found, serviceOf) : grouped(found);
-    fill(list, found.length ? [...services].map(([service, some]) => el("section", {}, el("h2", {}, service), some.map(entry))) : el("p.empty-small", {}, "No method fits."));
+    fill(list, found.length ? [...grouped(found)].map(([service, some]) => el("section", {}, el("h2", {}, service), some.map(entry))) : el("p.empty-small", {}, "No method fits."));
     refresh();
   };
   const entry = (method) => el("a", { href: address("methods", { peer, method: method.name }), "aria-current": method.name === wanted.method ? "true" : null, ...testid(`method-${method.name}`) },
@@ -75,8 +74,7 @@ export function methodsView(root, query) {
     leaveMethod = () => {};
     root.classList.toggle("has-method", Boolean(method));
     if (!method) {
-      return fill(page, el("div.empty-state", {}, el("h2", {}, wanted.method ? `${peer} does not enable ${wanted.method}` : "Choose a method"),
-        el("p", {}, `${peer} enables ${many(methods.length, "method")}. Each says what it does, what it takes and what it answers, and can be called here.`)));
+      return fill(page, wanted.method ? el("p.note.tone-refused", {}, `${peer} does not enable ${wanted.method}.`) : null, overview(peer, methods));
     }
     const watch = method.topics?.length ? watchBox({ peer, method }) : null;
     leaveMethod = () => watch?.close();
@@ -122,6 +120,13 @@ function methodPage(peer, method, watch) {
   ];
 }
 
+/** What a peer enables, in one look. */
+function overview(peer, methods) {
+  const line = (method) => el("div", {}, el("dt", {}, el("a.mono", { href: address("methods", { peer, method: method.name }) }, method.name)),
+    el("dd", {}, method.about), el(`dd.effect.effect-${method.effect}`, {}, method.effect));
+  return el("div.overview", {}, [...grouped(methods)].map(([service, some]) => el("section.card-box", { "aria-label": service }, el("h3", {}, service), el("dl", {}, some.map(line)))));
+}
+
 function section(name, content) {
   return el("section.card-box", { "aria-label": name }, el("h3", {}, name), content);
 }
@@ -134,12 +139,12 @@ function schemaTable(schema) {
     el("dd", {}, el("span.type", {}, typeWords(field, schema)), field.description ? el("span", {}, field.description) : null))));
 }
 
-function serviceOf({ name }) {
-  return name.split(".")[0];
-}
-
+/** Methods by their service, in the order in which they came. */
 function grouped(methods) {
   const groups = new Map();
-  for (const method of methods) groups.set(serviceOf(method), [...(groups.get(serviceOf(method)) ?? []), method]);
+  for (const method of methods) {
+    const [service] = method.name.split(".");
+    groups.set(service, [...(groups.get(service) ?? []), method]);
+  }
   return groups;
 }

@@ -1,9 +1,10 @@
 // Draws the picture of the network and lets requests pass through it.
 
-import { shortened, svg, testid } from "./dom.js";
+import { svg, testid } from "./dom.js";
 import { micros } from "./format.js";
 import { roleShape } from "./icons.js";
 import { pressable } from "./keys.js";
+import { fitted, widthOf } from "./measure.js";
 import { edge, layout } from "./network-layout.js";
 import { stateWords } from "./network-peers.js";
 import { tone } from "./tone.js";
@@ -37,13 +38,14 @@ export function drawNetwork(picture, status, peers, { width, room }, onPick) {
 function card(peer, place, width, onPick) {
   const { x, y, w, h } = place;
   const small = w < 130;
-  const room = Math.floor((w - (small ? 34 : 48)) / (small ? 6.7 : 7.4));
+  const left = x - w / 2 + (small ? 30 : 43);
+  const room = x + w / 2 - left - 7;
   const words = !peer.ours ? stateWords(peer) : small ? "this node" : `${peer.role ?? "node"} · this node`;
   return svg(`g.card${classes(peer)}`, picked(peer, { kind: peer.ours ? "us" : "node", name: peer.name }, onPick),
     svg("rect.box", { x: x - w / 2, y: y - h / 2, width: w, height: h, rx: 10 }),
     roleShape(peer.role, x - w / 2 + (small ? 17 : 24), y, small ? 7 : 9),
-    svg("text.name", { x: x - w / 2 + (small ? 31 : 43), y: y - 2 }, shortened(peer.name, room), svg("title", {}, peer.name)),
-    svg("text.about", { x: x - w / 2 + (small ? 31 : 43), y: y + 14 }, shortened(words, room + 2)));
+    svg("text.name", { x: left, y: y - 2 }, fitted(peer.name, room, 13.5, 600), svg("title", {}, peer.name)),
+    svg("text.about", { x: left, y: y + 14 }, fitted(words, room, 11.5)));
 }
 
 function cell(peer, place, onPick) {
@@ -53,8 +55,8 @@ function cell(peer, place, onPick) {
   return svg(`g.card.cell${classes(peer)}`, picked(peer, { kind: "node", name: peer.name }, onPick),
     svg("rect.box", { x: left, y: y - h / 2, width: w, height: h, rx: 8 }),
     roleShape(peer.role, left + 18, y, 6),
-    svg("text.name", { x: left + 32, y: y - 2 }, shortened(peer.name, Math.floor((w - 40) / 7.2)), svg("title", {}, peer.name)),
-    svg("text.about", { x: left + 32, y: y + 13 }, shortened(peer.away || peer.draining ? stateWords(peer) : rtt, 22)));
+    svg("text.name", { x: left + 32, y: y - 2 }, fitted(peer.name, w - 39, 12.5, 560), svg("title", {}, peer.name)),
+    svg("text.about", { x: left + 32, y: y + 13 }, fitted(peer.away || peer.draining ? stateWords(peer) : rtt, w - 39, 11)));
 }
 
 function picked(peer, what, onPick) {
@@ -76,7 +78,7 @@ function session(peer, { from, to }, status, act) {
   const arrow = svg("path.tip", { d: `M${tip(0.42, 9)}L${head.x} ${head.y}L${tip(-0.42, 9)}` });
   const [mx, my] = [(tail.x + head.x) / 2, (tail.y + head.y) / 2];
   const label = peer.away ? stateWords(peer) : `${micros(peer.rtt)}${peer.sessions.length > 1 ? ` ×${peer.sessions.length}` : ""}`;
-  const w = label.length * 6.4 + 14;
+  const w = widthOf(label, 11) + 16;
   const dialed = peer.dialed === "them" ? `${peer.name} dialed` : `${status.name} dialed`;
   return svg(`g.session${classes(peer)}`, { role: "button", tabindex: "-1", "data-pick": "", ...testid(`session-${peer.name}`),
     "aria-label": `session with ${peer.name}, ${dialed}, ${label}`, on: pressable(act) },

@@ -1,6 +1,7 @@
 // What stands around each view: the node's name and state, the ways to the views, the banner.
 
 import { el, fill, testid } from "./dom.js";
+import { when } from "./format.js";
 import { icon, roleIcon } from "./icons.js";
 import { showKeys } from "./keys.js";
 import { node, retryNow } from "./node.js";
@@ -66,16 +67,16 @@ function keepBanner() {
   node.follow((now, before) => {
     if (now.phase === "lost" && before.phase !== "lost") {
       clearTimeout(hiding);
-      const when = el("span.num");
-      const since = now.seenAt ? `What you see is from ${new Date(now.seenAt).toLocaleTimeString()}. ` : "";
+      const wait = el("span.num");
+      const since = now.seenAt ? `What you see is from ${when(now.seenAt)}. ` : "";
       fill(place, el("div.banner.banner-lost", testid("banner-lost"),
-        el("strong", {}, `Lost ${now.status?.name ?? "the node"}.`), el("span", {}, since, when),
+        el("strong", {}, `Lost ${now.status?.name ?? "the node"}.`), el("span", {}, since, wait),
         el("button", { type: "button", on: { click: retryNow } }, "Try now")));
       const tick = () => {
         const { retryAt } = node.get();
         const left = retryAt ? Math.max(0, Math.ceil((retryAt - Date.now()) / 1000)) : 0;
         const text = left ? `Trying again in ${left} s.` : "Trying again…";
-        if (when.textContent !== text) when.textContent = text;
+        if (wait.textContent !== text) wait.textContent = text;
       };
       clearInterval(counting);
       counting = setInterval(tick, 250);
