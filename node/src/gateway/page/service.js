@@ -17,7 +17,7 @@ import { choicesOf, fieldsOf } from "./schema.js";
 /** What each service has by convention, to be watched: no action of a person. */
 const WATCHING = new Set(["watch", "acknowledge", "durables", "forget"]);
 const TAKES = /\.(delete|cancel)/;
-const STATES = { reading: "reading…", read: "", live: "live", waiting: "live updates wait for the peer", failed: "" };
+const STATES = { reading: "reading…", read: "", live: "live", waiting: "live updates wait for the peer", ended: "no live updates", failed: "" };
 
 /**
  * `kind`: `{service, title, one, row, columns, choice?, accepts?, suggest?, aside?}`. A column is
