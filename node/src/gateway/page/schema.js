@@ -90,8 +90,11 @@ export function kindOf(schema, root) {
 export function typeWords(schema, root) {
   const { minLength: low, maxLength: high, minimum, maximum, format, pattern } = schema;
   const kind = kindOf(schema, root);
-  const range = (from, to, unit) =>
-    from === undefined && to === undefined ? "" : `, ${from ?? "…"}–${to ?? "…"}${unit}`;
+  const range = (from, to, unit) => {
+    if (from === undefined && to === undefined) return "";
+    const span = from === undefined ? `up to ${to}` : to === undefined ? `${from} or more` : `${from}–${to}`;
+    return `, ${span}${unit}`;
+  };
   if (kind === "choice")
     return choicesOf(schema)
       .map(({ value }) => String(value))
