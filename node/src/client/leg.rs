@@ -44,13 +44,14 @@ impl<'a> Leg<'a> {
 
 impl Drop for Leg<'_> {
     fn drop(&mut self) {
-        let ended = Ended { outcome: self.code, watched: self.watched };
+        let Ask { request, origin, .. } = self.ask;
+        let (method, took) = (&request.method, self.began.elapsed());
+        let ended = Ended { method, took, outcome: self.code, watched: self.watched };
         self.outbound.metrics.out.end(ended);
         if !is_wanted() {
             return;
         }
-        let duration_us = self.began.elapsed().as_micros().try_into().unwrap_or(u64::MAX);
-        let Ask { request, origin, .. } = self.ask;
+        let duration_us = took.as_micros().try_into().unwrap_or(u64::MAX);
         emit(Record {
             node: self.outbound.name.clone(),
             dir: Direction::Out,

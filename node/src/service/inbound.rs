@@ -118,12 +118,12 @@ impl Entry for Recorded {
 impl Drop for Recorded {
     fn drop(&mut self) {
         let Some(node) = self.context.node() else { return };
-        let ended = Ended { outcome: self.code, watched: self.watched };
-        node.outbound.metrics.inward.end(ended);
+        let (request, duration) = (self.context.request(), self.began.elapsed());
+        let (method, outcome, watched) = (&request.method, self.code, self.watched);
+        node.outbound.metrics.inward.end(Ended { method, took: duration, outcome, watched });
         if !is_wanted() {
             return;
         }
-        let (request, duration) = (self.context.request(), self.began.elapsed());
         emit(Record {
             node: node.outbound.name.clone(),
             dir: Direction::In,
