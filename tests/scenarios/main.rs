@@ -21,6 +21,7 @@ mod hostile_words;
 mod keys;
 mod lanes;
 mod messages;
+mod metrics;
 mod orders;
 mod people;
 mod recent;

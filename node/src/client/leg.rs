@@ -91,8 +91,9 @@ impl<'a> Leg<'a> {
 
 impl Drop for Leg<'_> {
     fn drop(&mut self) {
-        let ended = Ended { outcome: self.code, watched: self.telling.is_some() };
-        self.outbound.metrics.out.end(ended);
+        let (method, outcome) = (&self.ask.request.method, self.code);
+        let (took, watched) = (self.began.elapsed(), self.telling.is_some());
+        self.outbound.metrics.out.end(Ended { method, took, outcome, watched });
         self.record();
     }
 }

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Shared, StartError};
 use crate::client::Outbound;
 use crate::config::Plan;
+use crate::metrics::Metrics;
 use crate::network::Network;
 use crate::service::{Inbound, Router};
 use crate::session::{
@@ -33,7 +34,8 @@ pub(super) fn assemble(
     let peers = plan.peers().iter().map(|(peer, address)| (peer.clone(), address.to_string()));
     let (handles, dialers) = Dialers::to(peers);
     let who = (name, plan.role());
-    let outbound = Arc::new(Outbound::new(who, limits, network, table, handles, Arc::default()));
+    let metrics = Arc::new(Metrics::new());
+    let outbound = Arc::new(Outbound::new(who, limits, network, table, handles, metrics));
     let inbound = Arc::new(Inbound::new(outbound.clone(), router));
     let ourselves: Weak<Inbound> = Arc::downgrade(&inbound);
     outbound.meet(ourselves);
@@ -115,6 +117,7 @@ fn listen(
         limits: outbound.limits.clone(),
         gate: Arc::new(Mutex::new(gate)),
         stop: stop.clone(),
+        metrics: outbound.metrics.clone(),
         complaints: Complaints::default(),
     });
     for listener in listeners {
@@ -143,6 +146,7 @@ fn dial(
         dispatch: inbound.clone(),
         limits: limits.clone(),
         stop: stop.clone(),
+        metrics: outbound.metrics.clone(),
     });
     for dialer in dialers {
         tasks.spawn(dialer.run(parts.clone()));

@@ -67,6 +67,7 @@ pub(super) enum Call {
 impl Inbound {
     pub(crate) fn new(outbound: Arc<Outbound>, router: Router) -> Self {
         let router = with_built_in(router);
+        outbound.metrics.inward.know(router.methods());
         let message_bytes = router.request_bytes().min(outbound.limits.message_bytes);
         let Limits { requests_in_flight, connections_per_peer, .. } = outbound.limits;
         let writers = Writers::new(requests_in_flight * connections_per_peer);

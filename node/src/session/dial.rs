@@ -88,6 +88,21 @@ pub enum DialError {
     },
 }
 
+impl DialError {
+    /// A word for what failed.
+    pub(super) fn reason(&self) -> &'static str {
+        match self {
+            Self::Resolve { .. } => "resolve",
+            Self::Unreachable { .. } => "unreachable",
+            Self::Protocol { .. } => "protocol",
+            Self::Certificate { .. } => "certificate",
+            Self::OurCertificate { .. } => "our_certificate",
+            Self::Refused { .. } => "refused",
+            Self::Here { .. } => "here",
+        }
+    }
+}
+
 /// What one dial needs.
 pub(super) struct Dial<'a> {
     pub(super) us: &'a Us,

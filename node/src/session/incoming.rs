@@ -16,6 +16,7 @@ use super::greet::{GreetError, Greeted, Us};
 use super::serve::{ended, serve};
 use super::table::Table;
 use crate::config::Limits;
+use crate::metrics::{Metrics, Refusal};
 use crate::network::{Network, Seat};
 use crate::transport::{Admission, Gate, Left};
 
@@ -28,6 +29,7 @@ pub(crate) struct Doorway<D> {
     pub(crate) limits: Limits,
     pub(crate) gate: Arc<Mutex<Gate>>,
     pub(crate) stop: CancellationToken,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) complaints: Complaints,
 }
 
@@ -79,7 +81,10 @@ impl<D: Dispatch> Doorway<D> {
         let validated = incoming.remote_address_validated();
         match self.gate().admit(Instant::now(), source, validated) {
             Admission::Accept => self.give_a_seat(incoming, source, sessions),
-            Admission::Refuse => incoming.refuse(),
+            Admission::Refuse => {
+                self.metrics.note_refusal(Refusal::Gate);
+                incoming.refuse();
+            }
             // Only an address that is validated already may not be sent a Retry, and the gate
             // asks for none then.
             Admission::Retry => _ = incoming.retry(),
@@ -109,6 +114,7 @@ impl<D: Dispatch> Doorway<D> {
                 serve(greeted, &self.table, &self.dispatch, &self.limits).await;
             }
             Err(error) => {
+                self.metrics.note_refusal(Refusal::Failed);
                 self.complain(address, &error);
             }
         }
