@@ -20,8 +20,12 @@ pub(crate) struct Browser {
 
 impl Browser {
     pub(crate) async fn at(setup: Setup) -> Self {
+        Self::answering(setup, Router::default()).await
+    }
+
+    pub(crate) async fn answering(setup: Setup, router: Router) -> Self {
         let plan = setup.plan();
-        let node = Node::start(plan.clone(), Router::default()).await.unwrap();
+        let node = Node::start(plan.clone(), router).await.unwrap();
         let http = HttpPlan::at("127.0.0.1:0".parse().unwrap());
         let gateway = Gateway::open(&http, &plan, node.clone()).await.unwrap();
         let address = gateway.address();
@@ -274,4 +278,30 @@ async fn it_says_whether_it_lives_and_is_ready_to_anyone() {
     assert_eq!(Asked::get("/healthz").to(browser.address).await.status, 200);
     let heard = Asked::get("/readyz").to(browser.address).await;
     assert_eq!((heard.status, &heard.json()["code"]), (503, &json!("unavailable")));
+}
+
+#[tokio::test]
+async fn what_the_node_counts_is_told_to_those_who_are_let_in() {
+    let (_hub, _services, browser) = hub_and_browser(Router::default()).await;
+    browser.ask(create("Ann")).await;
+    let heard = browser.ask(Asked::get("/metrics")).await;
+    assert!(heard.field("content-type").unwrap().starts_with("text/plain; version=0.0.4"));
+    let counted = heard.body.lines().find(|line| {
+        line.starts_with("rpc_client_call_duration_seconds_count") && line.contains("people.create")
+    });
+    assert!(counted.is_some_and(|line| line.ends_with(" 1")), "{}", heard.body);
+    assert_eq!(Asked::get("/metrics").to(browser.address).await.status, 401);
+}
+
+#[tokio::test]
+async fn a_browser_watches_what_its_own_node_keeps() {
+    let network = Network::new();
+    let setup = network.node("hub").listening();
+    let plan = network.node("hub").plan();
+    let services = Services::open(&plan).unwrap();
+    let browser = Browser::answering(setup, services.router()).await;
+    let watch = Asked::get("/v1/watch/hub?topic=people.*").fields(browser.pass());
+    let mut stream = watch.stream(browser.address).await;
+    browser.ask(create("Ann")).await;
+    assert_eq!(stream.next().await.unwrap().json()["body"]["name"], "Ann");
 }
