@@ -305,3 +305,30 @@ async fn a_browser_watches_what_its_own_node_keeps() {
     browser.ask(create("Ann")).await;
     assert_eq!(stream.next().await.unwrap().json()["body"]["name"], "Ann");
 }
+
+#[tokio::test]
+async fn a_trace_that_comes_with_a_request_goes_on_and_one_that_does_not_begins() {
+    let (hub, _services, browser) = hub_and_browser(Router::default()).await;
+    let (trace, span) = ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331");
+    let said = format!("00-{trace}-{span}-01");
+    let heard = browser.ask(create("Ann").field("traceparent", &said)).await;
+    assert_eq!(heard.field("traceparent"), Some(said.as_str()));
+    let record = browser.node.recent().pop().unwrap();
+    assert_eq!(record.trace_id.to_string(), trace);
+    assert_eq!(record.parent_id.unwrap().to_string(), span);
+    let at_hub = || hub.recent().into_iter().find(|one| one.span_id == record.span_id);
+    soon("the other end's record", async {
+        while at_hub().is_none() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+
+    for said in ["nonsense", "00-00000000000000000000000000000000-b7ad6b7169203331-01"] {
+        let refused = browser.ask(create("").field("traceparent", said)).await;
+        let told = refused.field("traceparent").unwrap().to_owned();
+        let record = browser.node.recent().pop().unwrap();
+        assert_eq!(record.trace_id.to_string(), told.split('-').nth(1).unwrap());
+        assert_eq!((record.parent_id, refused.status), (None, 400));
+    }
+}

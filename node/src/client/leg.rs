@@ -66,7 +66,7 @@ impl<'a> Leg<'a> {
         }
         let duration_us = self.duration_us();
         let telling = self.telling.as_ref();
-        let Ask { request, origin, .. } = self.ask;
+        let Ask { request, parent, .. } = self.ask;
         self.outbound.recorder.take(Record {
             node: self.outbound.name.clone(),
             dir: Direction::Out,
@@ -81,7 +81,7 @@ impl<'a> Leg<'a> {
             received_bytes: self.received_bytes,
             trace_id: request.trace.trace_id(),
             span_id: request.trace.span_id(),
-            parent_id: origin.map(|origin| origin.trace.span_id()),
+            parent_id: *parent,
             key: request.key,
             attempt: request.attempt,
             events: telling.map(|telling| telling.events),
