@@ -289,6 +289,7 @@ CPU       12.1 µs a request here, not known at hub
             "peer_asks",
         ];
         expected.sort_unstable();
+        names.sort_unstable();
         assert_eq!(names, expected);
         assert_eq!(json["latency"]["p99_us"], 10_040.0);
     }
