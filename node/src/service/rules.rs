@@ -176,7 +176,9 @@ impl Inbound {
             )
             .reason("role"));
         }
-        if !caller.role.asks() {
+        // What a node asks itself is no request to a peer.
+        let own = matches!(caller.way, Way::Ourselves | Way::OwnStream);
+        if !own && !caller.role.asks() {
             return Err(Failure::new(
                 Code::PermissionDenied,
                 format!("role {} issues no requests", caller.role),
@@ -294,7 +296,7 @@ fn check_way(route: &Route, caller: &Caller) -> Result<(), Failure> {
 }
 
 fn no_way() -> Failure {
-    let sentence = "a subscription needs a stream of its own, neither a lane nor the node itself";
+    let sentence = "a subscription needs a stream of its own, and no lane";
     Failure::new(Code::InvalidArgument, sentence).reason("stream")
 }
 
