@@ -137,3 +137,34 @@ async fn a_node_that_was_killed_loses_no_event_of_a_durable_subscription() {
     assert!(watch(&program, &hub, &durable).await.data.contains("Ben"));
     hub.stop().await;
 }
+
+#[tokio::test]
+async fn one_command_watches_on_over_restarts_and_acknowledges_at_its_end_what_it_has_shown() {
+    let program = program();
+    let data = program.path("data").display().to_string();
+    let mut hub = program.start("hub", &["--data", &data]).await;
+    let (at, address) = (at(&hub), hub.address.to_string());
+    create(&program, &hub, "Ann").await;
+    let durable = [&at, "people.*", "--durable", "mine"];
+    let mut watch = program.begin_as("cli", "watch", &durable);
+    assert!(watch.line().await.contains("Ann"));
+
+    for (killed, name) in [(false, "Ben"), (true, "Col")] {
+        match killed {
+            true => hub.kill().await,
+            false => hub.stop().await,
+        }
+        hub = program.start_at(&address, "hub", &["--data", &data]).await;
+        create(&program, &hub, name).await;
+        assert!(watch.line().await.contains(name));
+    }
+
+    let said = watch.interrupt().await;
+    assert_eq!((said.code, said.data.as_str()), (Some(0), ""), "{said:?}");
+    assert!(said.messages.contains("hub is back: people is watched on"), "{said:?}");
+    assert!(!said.messages.contains("not acknowledged"), "{said:?}");
+    create(&program, &hub, "Dan").await;
+    let said = program.run_as("cli", "watch", &[&durable[..], &["--count", "1"]].concat()).await;
+    assert!(said.data.contains("Dan"), "{said:?}");
+    hub.stop().await;
+}
