@@ -12,17 +12,20 @@ use bothways::config::Plan;
 use bothways::protocol::{Code, Effect, Failure, Method};
 use bothways::service::{Context, Router};
 use bothways::{Node, RequestError};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Asks a hub to have a parcel delivered.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 struct Deliver {
+    /// What it is.
     parcel: String,
 }
 
 /// Asks whoever gets the parcel where to leave it.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 struct WhereTo {
+    /// What it is.
     parcel: String,
 }
 
@@ -31,6 +34,10 @@ impl Method for Deliver {
     const EFFECT: Effect = Effect::Writes;
     const ABOUT: &'static str = "Has a parcel delivered";
     type Result = String;
+
+    fn example() -> Self {
+        Self { parcel: "a lamp".to_owned() }
+    }
 }
 
 impl Method for WhereTo {
@@ -38,6 +45,10 @@ impl Method for WhereTo {
     const EFFECT: Effect = Effect::Reads;
     const ABOUT: &'static str = "Says where to leave a parcel";
     type Result = String;
+
+    fn example() -> Self {
+        Self { parcel: "a lamp".to_owned() }
+    }
 }
 
 #[derive(Debug)]

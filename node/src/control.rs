@@ -9,7 +9,7 @@ use std::io;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixStream as BlockingStream;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -20,7 +20,8 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::gateway::Links;
-use crate::node::{Node, SessionInfo};
+use crate::node::Node;
+pub use crate::node::{SessionStatus, Status};
 
 /// The longest path that the system takes for a Unix socket, in bytes (Linux: unix(7)).
 const PATH_MAX_BYTES: usize = 107;
@@ -37,57 +38,10 @@ const STATUS: &str = "status";
 /// The question that is answered with a [`Linked`].
 const LINK: &str = "link";
 
-/// What a running node says of itself.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Status {
-    /// The node's name.
-    pub name: String,
-    /// Its role.
-    pub role: String,
-    /// The process that it runs in.
-    pub pid: u32,
-    /// The addresses that it listens on.
-    pub listening: Vec<String>,
-    /// Where its page is, if it has one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub http: Option<String>,
-    /// Its sessions, in the order of the peers' names.
-    pub sessions: Vec<SessionStatus>,
-}
-
 /// A fresh link to the node's page, where it has one.
 #[derive(Debug, Serialize, Deserialize)]
 struct Linked {
     link: Option<String>,
-}
-
-/// What a running node says of one session.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SessionStatus {
-    /// The peer's name.
-    pub peer: String,
-    /// Its role.
-    pub role: String,
-    /// Who dialed: `us` or `them`.
-    pub dialed: String,
-    /// Where the peer is.
-    pub address: String,
-    /// Whether the session takes no more requests.
-    pub draining: bool,
-    /// How long it has been there, in seconds.
-    pub age_s: u64,
-    /// The smoothed round-trip time, in microseconds.
-    pub round_trip_us: u64,
-    /// Requests that this node sent on it.
-    pub requests_out: u64,
-    /// Requests that the peer sent on it.
-    pub requests_in: u64,
-    /// What program the peer runs.
-    pub agent: String,
-    /// The fingerprint of the peer's key.
-    pub fingerprint: String,
-    /// When the peer's certificate ends, in seconds since 1970 UTC.
-    pub certificate_ends_unix_s: u64,
 }
 
 /// A control socket that cannot be had, or does not answer.
@@ -222,7 +176,7 @@ async fn answer(stream: UnixStream, node: Node, page: Option<Links>) {
         let answer = match question.trim_end() {
             STATUS => {
                 let http = page.as_ref().map(|page| page.address().to_string());
-                serde_json::to_string(&Status { http, ..Status::of(&node) })?
+                serde_json::to_string(&Status { http, ..node.status() })?
             }
             LINK => serde_json::to_string(&Linked { link: page.as_ref().map(Links::draw) })?,
             _ => serde_json::json!({ "error": "unknown question: ask for status or link" })
@@ -234,41 +188,6 @@ async fn answer(stream: UnixStream, node: Node, page: Option<Links>) {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::debug!(%error, "control socket: asker"),
         Err(_) => tracing::debug!("control socket: slow asker"),
-    }
-}
-
-impl Status {
-    /// The status of a node in this process.
-    #[must_use]
-    pub fn of(node: &Node) -> Self {
-        Self {
-            name: node.name().to_string(),
-            role: node.role().to_string(),
-            pid: std::process::id(),
-            listening: node.listening().map(|address| address.to_string()).collect(),
-            http: None,
-            sessions: node.sessions().into_iter().map(SessionStatus::of).collect(),
-        }
-    }
-}
-
-impl SessionStatus {
-    fn of(session: SessionInfo) -> Self {
-        let ends = session.certificate_ends.duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self {
-            peer: session.peer.to_string(),
-            role: session.role.to_string(),
-            dialed: if session.dialed_by_us { "us" } else { "them" }.to_owned(),
-            address: session.address.to_string(),
-            draining: session.draining,
-            age_s: session.age.as_secs(),
-            round_trip_us: session.round_trip.as_micros().try_into().unwrap_or(u64::MAX),
-            requests_out: session.requests_out,
-            requests_in: session.requests_in,
-            agent: session.agent,
-            fingerprint: session.fingerprint.to_string(),
-            certificate_ends_unix_s: ends.as_secs(),
-        }
     }
 }
 

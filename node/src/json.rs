@@ -1,12 +1,14 @@
 //! JSON for people, CBOR for the wire.
 //!
 //! JSON → CBOR loses nothing; what it would lose (whole numbers beyond 64 bits, a key given twice)
-//! is refused. CBOR → JSON shows what JSON cannot say in CBOR's diagnostic notation, as text
+//! is refused. An object `{"$bytes": …}` with base64url (RFC 4648 §5) is bytes. CBOR → JSON shows what JSON cannot say in CBOR's diagnostic notation, as text
 //! (RFC 8949 §8): bytes as `"h'0a0b'"`, `"NaN"`, `"Infinity"`, whole numbers beyond 64 bits in
 //! decimal digits, tags as `{"tag": 37, "value": …}`; a map key that is no text as its JSON.
 
 use std::collections::HashSet;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ciborium::Value;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value as Json;
@@ -24,7 +26,13 @@ pub enum JsonError {
     /// A key stands twice in one object: one of its values would be lost.
     #[error("the key {0:?} is given twice")]
     Twice(String),
+    /// Bytes that are written as something else.
+    #[error("{BYTES_KEY}: no base64url: {0}")]
+    Bytes(#[from] base64::DecodeError),
 }
+
+/// The one key of an object that stands for bytes.
+const BYTES_KEY: &str = "$bytes";
 
 /// Reads one JSON value.
 ///
@@ -36,7 +44,26 @@ pub fn parse(text: &str) -> Result<Value, JsonError> {
         return Err(JsonError::Number(number.to_owned()));
     }
     refuse_duplicates(&value)?;
-    Ok(value)
+    with_bytes(value)
+}
+
+/// The value with bytes where an object stands for some.
+fn with_bytes(value: Value) -> Result<Value, JsonError> {
+    match value {
+        Value::Array(items) => {
+            Ok(Value::Array(items.into_iter().map(with_bytes).collect::<Result<_, _>>()?))
+        }
+        Value::Map(entries) => match entries.as_slice() {
+            [(Value::Text(key), Value::Text(text))] if key == BYTES_KEY => {
+                Ok(Value::Bytes(URL_SAFE_NO_PAD.decode(text)?))
+            }
+            _ => {
+                let entry = |(key, value)| Ok::<_, JsonError>((key, with_bytes(value)?));
+                Ok(Value::Map(entries.into_iter().map(entry).collect::<Result<_, _>>()?))
+            }
+        },
+        plain => Ok(plain),
+    }
 }
 
 /// The whole numbers in a valid JSON text: where one does not fit, the parser would round it.
@@ -197,12 +224,23 @@ mod tests {
             ("{\"a\":\"\\\"\",\"b\":-9223372036854775809}", "does not fit"),
             ("{\"a\":1,\"a\":2}", "\"a\" is given twice"),
             ("[{\"x\":{\"a\":1,\"b\":1,\"a\":2}}]", "\"a\" is given twice"),
+            ("[{\"$bytes\":\"?\"}]", "$bytes: no base64url"),
             ("1 2", "no JSON"),
             ("", "no JSON"),
         ];
         for (text, expected) in table {
             let told = format!("{:#}", parse(text).unwrap_err());
             assert!(told.contains(expected), "{text}: {told}");
+        }
+    }
+
+    #[test]
+    fn an_object_stands_for_bytes() {
+        let bytes = |text: &str| parse(text).unwrap();
+        assert_eq!(bytes(r#"{"$bytes":"Cv8"}"#), Value::Bytes(vec![0x0a, 0xff]));
+        assert_eq!(of(&bytes(r#"{"a":[{"$bytes":""}]}"#)), r#"{"a":["h''"]}"#);
+        for other in [r#"{"$bytes":7}"#, r#"{"$bytes":"Cv8","a":1}"#] {
+            assert_eq!(of(&bytes(other)), other);
         }
     }
 

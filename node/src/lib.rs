@@ -48,6 +48,7 @@ pub mod exchange;
 pub mod gateway;
 pub mod json;
 pub mod logs;
+mod metrics;
 mod network;
 mod node;
 pub mod service;
@@ -61,7 +62,10 @@ pub use bothways_certs as certs;
 pub use bothways_protocol as protocol;
 pub use client::{Peer, RequestError, Subscription, SubscriptionState};
 pub use network::StoppedError;
-pub use node::{Node, SessionInfo, StartError, Stopped};
+pub use node::{
+    DialStatus, LogStatus, Node, RequestCounts, RequestsStatus, SessionInfo, SessionStatus,
+    StartError, Status, Stopped, StoreStatus,
+};
 pub use services::Services;
 pub use session::DialError;
 pub use transport::EndpointError;

@@ -18,6 +18,7 @@ use std::io::{self, IsTerminal, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use anstream::{AutoStream, ColorChoice};
 use thiserror::Error;
@@ -85,6 +86,20 @@ impl Logs {
         subscriber.try_init().map_err(|_| LogError::Twice)?;
         Ok(Self { _writing: writing })
     }
+}
+
+/// Lines and records that the logs of this process have lost so far: dropped from a full queue, or
+/// refused by an output.
+#[must_use]
+pub fn dropped() -> u64 {
+    DROPPED.load(Ordering::Relaxed)
+}
+
+static DROPPED: AtomicU64 = AtomicU64::new(0);
+
+/// Notes that so many were lost.
+fn note_dropped(lines: usize) {
+    DROPPED.fetch_add(lines as u64, Ordering::Relaxed);
 }
 
 type BoxedLayer = Box<dyn Layer<Registry> + Send + Sync>;

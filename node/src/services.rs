@@ -34,7 +34,7 @@ impl Services {
             Some(folder) => Arc::new(Embedded::open(folder, &bounds)?),
             None => Arc::new(Embedded::in_memory(&bounds)?),
         };
-        let mut router = Router::default();
+        let mut router = Router::default().over(&store);
         if plan.services().enables("people") {
             router = router.and(people(&Arc::new(People::new(store.clone()))));
         }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -16,7 +17,8 @@ const WORD_MAX_BYTES: usize = 32;
 macro_rules! codes {
     ($($(#[$doc:meta])* $Variant:ident = $word:literal, $retry:ident, $http:literal;)*) => {
         /// Why a request failed: the canonical codes of gRPC and Connect, in `snake_case`.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[derive(Serialize, Deserialize, JsonSchema)]
         #[serde(rename_all = "snake_case")]
         pub enum Code {
             $($(#[$doc])* $Variant,)*

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use thiserror::Error;
@@ -14,6 +15,9 @@ pub const NAME_MAX_CHARS: usize = 64;
 
 /// The longest node or network name, in characters: one DNS label (RFC 1035 §2.3.4).
 pub const LABEL_MAX_CHARS: usize = 63;
+
+/// How a node or network name is written, as JSON Schema says it.
+pub(crate) const LABEL_PATTERN: &str = "^[a-z]([a-z0-9-]*[a-z0-9])?$";
 
 /// A name that breaks the rules of its kind.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -48,10 +52,15 @@ pub enum NameError {
 
 /// Declares a name: a checked string with the usual conversions.
 macro_rules! name {
-    ($(#[$doc:meta])* $Name:ident, $kind:literal, $max:expr, $check:expr) => {
+    (
+        $(#[$doc:meta])* $Name:ident, $kind:literal, $max:expr, $check:expr,
+        $about:literal, $pattern:expr
+    ) => {
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
         #[serde(try_from = "String", into = "String")]
+        #[schemars(description = $about)]
+        #[schemars(extend("minLength" = 1, "maxLength" = $max, "pattern" = $pattern))]
         pub struct $Name(SmolStr);
 
         impl $Name {
@@ -119,24 +128,28 @@ name! {
     /// The name of one node in its network: one DNS label in lower case, so that a certificate
     /// can carry it as a DNS name (1–63 characters of `a-z`, `0-9` and `-`, beginning with a letter
     /// and not ending with `-`: RFC 1035 §2.3.1).
-    NodeName, "node name", LABEL_MAX_CHARS, check_label
+    NodeName, "node name", LABEL_MAX_CHARS, check_label,
+    "The name of a node", LABEL_PATTERN
 }
 
 name! {
     /// The name of a network, all the nodes under one authority: written like a [`NodeName`].
-    NetworkName, "network name", LABEL_MAX_CHARS, check_label
+    NetworkName, "network name", LABEL_MAX_CHARS, check_label,
+    "The name of a network", LABEL_PATTERN
 }
 
 name! {
     /// The name of a method, `service.method`: two words of `a-z`, `0-9` and `_`, each beginning
     /// with a letter, 64 characters at the most.
-    MethodName, "method name", NAME_MAX_CHARS, check_method
+    MethodName, "method name", NAME_MAX_CHARS, check_method,
+    "The name of a method", "^[a-z][a-z0-9_]*\\.[a-z][a-z0-9_]*$"
 }
 
 name! {
     /// A name that people give to things: 1–64 characters, none of them a control or format
     /// character, no white space at the ends.
-    DisplayName, "name", NAME_MAX_CHARS, check_display
+    DisplayName, "name", NAME_MAX_CHARS, check_display,
+    "A name: visible characters, no white space at its ends", "^\\S(.*\\S)?$"
 }
 
 impl MethodName {

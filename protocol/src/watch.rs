@@ -8,21 +8,31 @@ use std::str::FromStr;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::name::{LABEL_MAX_CHARS, LABEL_PATTERN};
 use crate::{NameError, NodeName};
 
 /// The longest cursor, in bytes.
 const CURSOR_MAX_BYTES: usize = 64;
 
+/// The same as text, in characters.
+const CURSOR_MAX_CHARS: usize = (CURSOR_MAX_BYTES * 4).div_ceil(3);
+
+/// How a cursor is written, as JSON Schema says it.
+const CURSOR_PATTERN: &str = "^[A-Za-z0-9_-]{2,}$";
+
 /// Params of `<service>.watch`: the response is a [`WatchBegan`], behind it come events.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(description = "Begins to tell the caller of what changes.")]
 pub struct Watch {
     /// What to be told of: topics such as `people.created`, or `people.*`, all of them, which is
     /// the default.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("examples" = [["people.*"]]))]
     pub topics: Vec<String>,
     /// Where to begin; a durable subscription begins anew there. Without it now, a durable one where
     /// it stands, a new one with everything that is kept.
@@ -35,7 +45,7 @@ pub struct Watch {
 }
 
 /// A subscription has begun.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WatchBegan {
     /// Where it begins: what stands behind this is told.
     pub cursor: Cursor,
@@ -45,8 +55,9 @@ pub struct WatchBegan {
 }
 
 /// Params of `<service>.acknowledge`, a write: the subscriber has dealt with an event.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(description = "Says that the subscriber has dealt with an event.")]
 pub struct Acknowledge {
     /// The event's cursor.
     pub cursor: Cursor,
@@ -57,23 +68,24 @@ pub struct Acknowledge {
 }
 
 /// An event is acknowledged.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Acknowledged {}
 
 /// Params of `<service>.durables`: the caller's durable subscriptions there are told.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(description = "Lists the caller's durable subscriptions.")]
 pub struct ListDurables {}
 
 /// The durable subscriptions of a caller at a service, in the order of their names.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Durables {
-    /// All of them.
+    /// The durable subscriptions.
     pub durables: Vec<DurableStanding>,
 }
 
 /// Where a durable subscription stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DurableStanding {
     /// Its name.
     pub name: DurableName,
@@ -84,20 +96,24 @@ pub struct DurableStanding {
 }
 
 /// Params of `<service>.forget`, a write: the durable subscription ends, and its place is free.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(description = "Ends a durable subscription of the caller's.")]
 pub struct Forget {
-    /// Which.
+    /// Its name.
     pub durable: DurableName,
 }
 
 /// A durable subscription is forgotten.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Forgotten {}
 
 /// Where a subscription begins. Written `now`, `all` or as a cursor.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(extend("pattern" = CURSOR_PATTERN, "maxLength" = CURSOR_MAX_CHARS))]
+#[schemars(extend("examples" = ["now", "all"]))]
+#[schemars(description = "Where a subscription begins: now, all, or a cursor")]
 pub enum WatchFrom {
     /// With what changes from now on.
     Now,
@@ -111,8 +127,10 @@ pub enum WatchFrom {
 ///
 /// It is good for the caller that was given it, with the same service over the same store. In an
 /// event it stands as bytes, in params and results as base64url without padding (RFC 4648 §5).
-#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(extend("pattern" = CURSOR_PATTERN, "maxLength" = CURSOR_MAX_CHARS))]
+#[schemars(description = "A place in what a service tells, as an event or a listing gave it")]
 pub struct Cursor(Bytes);
 
 /// What is no cursor.
@@ -217,8 +235,10 @@ impl From<WatchFrom> for String {
 
 /// The name of a durable subscription, one of a caller's at a service: written like a
 /// [`NodeName`].
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(description = "The name of a durable subscription")]
+#[schemars(extend("minLength" = 1, "maxLength" = LABEL_MAX_CHARS, "pattern" = LABEL_PATTERN))]
 pub struct DurableName(NodeName);
 
 impl DurableName {

@@ -8,6 +8,7 @@ use bothways::service::{Context, Router};
 use bothways_tests::{
     Lab, Network, RawSession, RawStream, SlowWrite, gone, request, soon, until_session,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
@@ -72,7 +73,7 @@ async fn who_connects_anew_for_each_write_has_no_more_of_them_at_work_than_who_s
 }
 
 /// Writes until nobody waits for it any more.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 struct WriteWhileWanted {}
 
 impl Method for WriteWhileWanted {
@@ -80,6 +81,10 @@ impl Method for WriteWhileWanted {
     const EFFECT: Effect = Effect::Writes;
     const ABOUT: &'static str = "Writes until nobody waits for it any more";
     type Result = String;
+
+    fn example() -> Self {
+        Self {}
+    }
 }
 
 #[derive(Default)]

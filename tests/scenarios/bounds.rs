@@ -6,6 +6,7 @@ use bothways_tests::{
     Echo, Lab, Network, Slow, certified, close_of, request, showing, soon, until, until_session,
 };
 use quinn::ConnectionError;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::net::UdpSocket;
 
@@ -144,7 +145,7 @@ async fn initials_for(network: &Network, count: usize) -> Vec<Vec<u8>> {
     initials
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 struct Big {
     text: String,
 }
@@ -155,6 +156,10 @@ impl Method for Big {
     const ABOUT: &'static str = "Takes a large message";
     const MESSAGE_BYTES: usize = 512 * 1024;
     type Result = String;
+
+    fn example() -> Self {
+        Self { text: "large".to_owned() }
+    }
 }
 
 struct Bigs;

@@ -12,6 +12,7 @@ use bothways::service::{Context, Router};
 use bothways_tests::{
     Echo, Lab, Network, RawListener, RawStream, greeting, soon, until, until_session,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::support::{ask, begin_slow, echo};
@@ -171,7 +172,7 @@ async fn a_request_that_is_just_as_large_as_the_peer_takes_is_sent() {
 }
 
 /// Takes small messages only.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 struct Small {}
 
 impl Method for Small {
@@ -180,6 +181,10 @@ impl Method for Small {
     const ABOUT: &'static str = "Takes small messages only";
     const MESSAGE_BYTES: usize = 256;
     type Result = ();
+
+    fn example() -> Self {
+        Self {}
+    }
 }
 
 struct Smalls;

@@ -7,6 +7,7 @@ use bothways::protocol::{CloseCode, Effect, Failure, Method, Outgoing};
 use bothways::service::{Context, Router};
 use bothways::{Node, RequestError, Stopped};
 use bothways_tests::{Lab, Network, Slow, request, soon, until_session};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::support::{begin_slow, echo};
@@ -52,7 +53,7 @@ async fn each_of_several_stops_tells_how_the_node_stopped() {
 }
 
 /// Does something to the node that answers.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 struct End {}
 
 impl Method for End {
@@ -60,6 +61,10 @@ impl Method for End {
     const EFFECT: Effect = Effect::Reads;
     const ABOUT: &'static str = "Ends the node that answers";
     type Result = ();
+
+    fn example() -> Self {
+        Self {}
+    }
 }
 
 /// Holds the node that it is a service of.

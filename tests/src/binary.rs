@@ -77,17 +77,35 @@ impl Program {
         said
     }
 
+    /// Reads the first lines of a command's data, then asks it to end: the lines, and its exit code.
+    pub async fn first_lines<I: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = I>,
+        count: usize,
+    ) -> (Vec<String>, Option<i32>) {
+        let (mut ongoing, mut lines) = (self.begin(arguments), Vec::new());
+        while lines.len() < count {
+            lines.push(ongoing.line().await);
+        }
+        (lines, ongoing.interrupt().await.code)
+    }
+
     /// Runs a command as this node, whose certificate is in the folder.
     pub async fn run_as(&self, node: &str, command: &str, more: &[&str]) -> Said {
         self.run(self.arguments(node, command, more)).await
     }
 
-    /// Begins a command as this node, and does not wait for its end.
-    pub fn begin_as(&self, node: &str, command: &str, more: &[&str]) -> Ongoing {
-        let mut command = self.command(self.arguments(node, command, more));
+    /// Begins a command, and does not wait for its end.
+    pub fn begin<I: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = I>) -> Ongoing {
+        let mut command = self.command(arguments);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let data = BufReader::new(child.stdout.take().unwrap()).lines();
         Ongoing { child, data }
+    }
+
+    /// Begins a command as this node, whose certificate is in the folder.
+    pub fn begin_as(&self, node: &str, command: &str, more: &[&str]) -> Ongoing {
+        self.begin(self.arguments(node, command, more))
     }
 
     /// Starts a node that logs in JSON, and waits until it listens.

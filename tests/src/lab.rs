@@ -6,23 +6,36 @@ use std::time::Duration;
 use bothways::RequestError;
 use bothways::protocol::{Code, Effect, Failure, Method};
 use bothways::service::{Context, Router};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, watch};
 
 use crate::soon;
 
 macro_rules! methods {
-    ($($(#[$doc:meta])* $Params:ident $fields:tt = $name:literal, $effect:ident -> $Result:ty;)*) => {
+    (
+        $($(#[$doc:meta])* $Params:ident { $($(pub $field:ident: String),+)? }
+        = $name:literal, $effect:ident -> $Result:ty;)*
+    ) => {
         $($(#[$doc])*
-        #[derive(Debug, Clone, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
         #[serde(deny_unknown_fields)]
-        pub struct $Params $fields
+        pub struct $Params {
+            $($(
+                /// A text.
+                pub $field: String,
+            )+)?
+        }
 
         impl Method for $Params {
             const NAME: &'static str = $name;
             const EFFECT: Effect = Effect::$effect;
             const ABOUT: &'static str = "A method of the scenarios";
             type Result = $Result;
+
+            fn example() -> Self {
+                Self { $($($field: stringify!($field).to_owned()),+)? }
+            }
         })*
     };
 }

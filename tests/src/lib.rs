@@ -10,6 +10,7 @@
 mod binary;
 pub mod faults;
 pub mod history;
+mod http;
 mod lab;
 mod network;
 mod raw;
@@ -17,6 +18,7 @@ mod records;
 mod shown;
 
 pub use binary::{Ongoing, Program, Running, Said};
+pub use http::{Asked, Heard, HeardStream, Pushed};
 pub use lab::{
     Block, CallBack, Describe, Echo, Lab, LabSeen, OnThread, Panic, Relay, Slow, SlowCallBack,
     SlowWrite, TimeLeft, TimeLeftAtCaller, this_thread,

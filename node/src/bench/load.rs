@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use bothways_protocol::{Encoded, MethodName, Retry};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
@@ -32,7 +33,7 @@ pub struct Load {
 }
 
 /// When the next request is sent.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Pace {
     /// When another one has been answered (a closed loop).
@@ -41,12 +42,14 @@ pub enum Pace {
     /// measured from that time, so that a peer that stands still is seen in every request that was
     /// due meanwhile.
     Regular {
-        /// Requests a second, above 0.
+        /// Requests a second.
+        #[schemars(extend("exclusiveMinimum" = 0))]
         per_s: f64,
     },
     /// As `Regular`, and at random times, as they come from many who do not know of each other.
     Poisson {
-        /// Requests a second, above 0.
+        /// Requests a second.
+        #[schemars(extend("exclusiveMinimum" = 0))]
         per_s: f64,
     },
 }

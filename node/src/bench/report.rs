@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use bothways_protocol::Code;
 use hdrhistogram::Histogram;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::tally::Tally;
 
 /// What was measured.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
     /// How long it was measured, in seconds.
     pub elapsed_s: f64,
@@ -38,7 +39,7 @@ pub struct Report {
 
 /// How long the answers took, in microseconds: from when a request was sent or, at a fixed rate,
 /// from when it was due. What failed is not in it.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Latency {
     /// The mean.
     pub mean_us: f64,
@@ -55,7 +56,7 @@ pub struct Latency {
 }
 
 /// The answers that took up to so long, and longer than the bin before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Bin {
     /// In microseconds.
     pub up_to_us: u64,

@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use bothways_protocol::{Code, Effect, Encoded, Failure, Method};
 use bytes::Bytes;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
 use super::load::{Load, Pace};
 use super::report::Report;
 use super::tally::Meter;
-use crate::service::{Context, Ping};
+use crate::service::{BytesInJson, Context, Ping};
 
 /// The largest message of this service, in bytes.
 const MESSAGE_BYTES: usize = 1024 * 1024;
@@ -34,17 +35,19 @@ pub struct Bench {
 }
 
 /// Sends bytes there and back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Echo {
-    /// The bytes; up to [`BODY_MAX_BYTES`].
+    /// The bytes, 1,047,552 at the most.
+    #[schemars(with = "BytesInJson")]
     pub body: Bytes,
 }
 
 /// What came back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Echoed {
     /// The same bytes.
+    #[schemars(with = "BytesInJson")]
     pub body: Bytes,
 }
 
@@ -54,17 +57,23 @@ impl Method for Echo {
     const ABOUT: &'static str = "Answers with the bytes that it was sent";
     const MESSAGE_BYTES: usize = MESSAGE_BYTES;
     type Result = Echoed;
+
+    fn example() -> Self {
+        Self { body: Bytes::from_static(b"hello") }
+    }
 }
 
 /// Has the peer ask its caller, over and over, and tell how long the answers took: `node.ping`, or
 /// `bench.echo` where a length is given.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Ask {
     /// The length of the body to send there and back, in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = BODY_MAX_BYTES))]
     pub body_bytes: Option<u32>,
-    /// Requests that wait for their answer at the same time; 1 to [`ASKS_AT_ONCE_MAX`].
+    /// Requests that wait for their answer at the same time.
+    #[schemars(range(min = 1, max = ASKS_AT_ONCE_MAX))]
     pub concurrency: u16,
     /// When the next one is sent.
     pub pace: Pace,
@@ -86,6 +95,18 @@ impl Method for Ask {
     const ABOUT: &'static str =
         "Asks its caller over and over, and tells how long the answers took";
     type Result = Report;
+
+    fn example() -> Self {
+        Self {
+            body_bytes: None,
+            concurrency: 64,
+            pace: Pace::AsAnswered,
+            warm_up_ms: 500,
+            duration_ms: 5_000,
+            count: None,
+            deadline_ms: 1_000,
+        }
+    }
 }
 
 impl Default for Bench {

@@ -20,7 +20,7 @@ pub(super) use args::Bench;
 pub(super) use choose::{check_method, check_way_back};
 pub(super) use watch::Watch;
 
-use numbers::grouped;
+pub(super) use numbers::grouped;
 use show::Shown;
 use watch::Cpu;
 

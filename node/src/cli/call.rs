@@ -24,6 +24,7 @@ Examples:
 Params:
   name=Ann       text                    a.b=x    field b within field a
   limit:=10      any JSON                -d       the whole, to which fields are added
+`bothways methods PEER METHOD` tells which there are. In JSON, {\"$bytes\": \"aGk\"} (base64url) is bytes.
 In the result, what JSON cannot say is shown as CBOR's diagnostic notation: bytes as h'0a0b'.";
 
 /// Send one request to a peer and show the result
@@ -54,12 +55,17 @@ fn idempotency_key(text: &str) -> anyhow::Result<IdempotencyKey> {
     text.parse().map_err(|_| anyhow::anyhow!("a key has 32 hex digits"))
 }
 
-/// Says how JSON is written, where a field was refused that was sent as text.
-fn advise(trouble: Trouble, words: &[String]) -> Trouble {
+/// Says how JSON is written, where a field was refused that was sent as text; else where it stands
+/// what the method takes, where the params were refused.
+fn advise(trouble: Trouble, words: &[String], asked: (&PeerArg, &MethodName)) -> Trouble {
     let is_text = trouble.what().contains("invalid type: string");
     let field = trouble.detail("field").filter(|_| is_text).map(ToOwned::to_owned);
     match field.and_then(|field| meant_as_json(&field, words)) {
         Some((text, json)) => trouble.with_hint(format!("{text} sends text: try {json}")),
+        None if trouble.detail("reason") == Some("params") => {
+            let (peer, method) = asked;
+            trouble.with_hint(format!("bothways methods {peer} {method} shows what it takes"))
+        }
         None => trouble,
     }
 }
@@ -70,10 +76,11 @@ impl Call {
             .map_err(|error| Trouble::of(Exit::Usage, error))?;
         let Caller { plan, log, .. } = self.caller.caller(&self.peer, globals)?;
         let deadline = deadline(self.deadline, &plan)?;
-        let (peer, method, key) = (self.peer.name, self.method, self.idempotency_key);
+        let (peer, method) = (self.peer.name.clone(), self.method.clone());
+        let key = self.idempotency_key;
         let request = Request { peer, method, params, deadline, key };
         let result = remote::block_on_logged(globals, log, remote::ask(plan, request))
-            .map_err(|trouble| advise(trouble, &self.fields))?;
+            .map_err(|trouble| advise(trouble, &self.fields, (&self.peer, &self.method)))?;
         let out = globals.out();
         Ok(out.one(&Shown(&result), |_| human(&result, out))?)
     }

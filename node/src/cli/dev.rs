@@ -23,10 +23,11 @@ use bothways_protocol::{NetworkName, NodeName};
 use clap::{Args, Subcommand};
 
 use super::contexts::Folders;
-use super::{Exit, Globals, Result, Trouble};
+use super::{Advise, Exit, Globals, Result, Trouble};
 
 pub(super) use merged::Requests;
 pub(super) use script::{Supervised, SupervisedArgs};
+pub(super) use signals::Signals;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -71,15 +72,28 @@ pub(super) fn logs_of(network: Option<&NetworkName>) -> Result<PathBuf> {
     Ok(ground.logs())
 }
 
-/// The control socket of a node of the only network that runs on this machine.
-pub(super) fn control_of(node: &NodeName) -> Result<PathBuf> {
-    let (_, state) = choose::the_network(None, &Folders::of_user()?)?;
-    let found = state.nodes.iter().find(|state| state.name == node.as_str());
-    found.map(|state| state.control.clone()).ok_or_else(|| {
-        let names: Vec<_> = state.nodes.iter().map(|node| node.name.as_str()).collect();
-        Trouble::new(Exit::Usage, format!("network {} has no node {node}", state.name))
-            .with_hint(format!("its nodes are {}", names.join(", ")))
-    })
+/// The control socket of a node of a network that runs on this machine: of this network, or of the
+/// only one.
+pub(super) fn control_of(network: Option<&str>, node: &NodeName) -> Result<PathBuf> {
+    let network = network.map(str::parse::<NetworkName>).transpose().exit(Exit::Usage)?;
+    let found = choose::the_network(network.as_ref(), &Folders::of_user()?);
+    let (ground, state) = found.map_err(|trouble| match trouble.exit() {
+        Exit::Usage => trouble.with_hint("say which with --context NAME"),
+        _ => trouble.with_hint("--control PATH names the socket of a node that runs by itself"),
+    })?;
+    let names: Vec<_> = state.nodes.iter().map(|node| node.name.clone()).collect();
+    let Some(found) = state.nodes.into_iter().find(|state| state.name == node.as_str()) else {
+        let what = format!("network {} has no node {node}", ground.name);
+        let hint = format!("its nodes are {}", names.join(", "));
+        return Err(Trouble::new(Exit::Usage, what).with_hint(hint));
+    };
+    match found.ended {
+        Some(ended) => {
+            Err(Trouble::new(Exit::Unreachable, format!("{node} does not run: {ended}"))
+                .with_hint(format!("`bothways dev restart {node}` starts it again")))
+        }
+        None => Ok(found.control),
+    }
 }
 
 /// The process of a node of a network that runs on this machine; nothing where there is none.

@@ -28,7 +28,7 @@ struct Drawn {
 
 impl Link {
     pub(super) fn run(self, globals: &Globals) -> Result {
-        let control = self.which.control()?;
+        let control = self.which.control(globals)?;
         let link = remote::block_on(globals, async {
             let drawn = control::link(&control).await.exit(Exit::Unreachable);
             drawn.hint("a node has a page where its configuration says http.listen, or with --http")

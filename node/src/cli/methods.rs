@@ -1,28 +1,37 @@
-//! `bothways methods`: what a peer enables.
+//! `bothways methods`: what a peer enables, and all of one method.
+
+mod example;
+mod page;
+mod schema;
 
 use std::time::Duration;
 
-use bothways::service::MethodInfo;
-use bothways_protocol::Effect;
+use bothways::service::{DescribeMethods, MethodInfo};
+use bothways_protocol::{Effect, MethodName};
 use clap::Args;
 
 use super::caller::{Caller, CallerArgs, deadline, duration};
 use super::output::Row;
 use super::peer::PeerArg;
 use super::remote;
-use super::{Globals, Result};
+use super::{Exit, Globals, Out, Result, Trouble};
+use page::Described;
 
 const EXAMPLES: &str = "\
 Examples:
-  bothways methods hub
+  bothways methods hub                             what it enables
+  bothways methods hub people.create               what one takes and answers, and how to ask
+  bothways methods hub people.create -o json       the same with its JSON Schemas
   bothways methods hub@127.0.0.1:4433 -o json";
 
-/// List the methods that a peer enables
+/// List the methods that a peer enables, or describe one
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Methods {
     /// A peer that the context knows, or name@host:port
     peer: PeerArg,
+    /// The one method to describe, such as people.create
+    method: Option<MethodName>,
     /// How long it may take: 500ms, 10s, 1m
     #[arg(long, value_name = "TIME", value_parser = duration)]
     deadline: Option<Duration>,
@@ -34,11 +43,7 @@ impl Row for MethodInfo {
     const HEADINGS: &'static [&'static str] = &["method", "effect", "about"];
 
     fn cells(&self) -> Vec<String> {
-        let effect = match self.effect {
-            Effect::Reads => "reads",
-            Effect::Writes => "writes",
-        };
-        vec![self.name.clone(), effect.to_owned(), self.about.clone()]
+        vec![self.name.clone(), effect(self.effect).to_owned(), self.about.clone()]
     }
 }
 
@@ -46,8 +51,29 @@ impl Methods {
     pub(super) fn run(self, globals: &Globals) -> Result {
         let Caller { plan, log, .. } = self.caller.caller(&self.peer, globals)?;
         let deadline = deadline(self.deadline, &plan)?;
-        let methods =
-            remote::block_on_logged(globals, log, remote::methods(plan, self.peer.name, deadline))?;
-        Ok(globals.out().list(&methods)?)
+        let (peer, out) = (self.peer.to_string(), globals.out());
+        let describe = DescribeMethods { method: self.method.clone(), schemas: false };
+        let asking = remote::methods(plan, self.peer.name, describe, deadline);
+        let told = remote::block_on_logged(globals, log, asking)?;
+        match self.method {
+            None => Ok(out.list(&told)?),
+            Some(method) => show(told, &method, &peer, out),
+        }
+    }
+}
+
+fn show(told: Vec<MethodInfo>, method: &MethodName, peer: &str, out: Out) -> Result {
+    let of_method = |told: &MethodInfo| told.name == method.as_str();
+    let told = told
+        .into_iter()
+        .find(of_method)
+        .ok_or_else(|| Trouble::new(Exit::Failed, format!("{peer} tells nothing of {method}")))?;
+    Ok(out.one(&Described::of(told), |described| described.page(peer, out))?)
+}
+
+fn effect(effect: Effect) -> &'static str {
+    match effect {
+        Effect::Reads => "reads",
+        Effect::Writes => "writes",
     }
 }

@@ -26,6 +26,7 @@ mod present;
 mod remote;
 mod run;
 mod settings;
+mod status;
 mod trace;
 mod trouble;
 mod watch;
@@ -124,6 +125,7 @@ enum Command {
     Methods(methods::Methods),
     Peers(peers::Peers),
     Link(link::Link),
+    Status(status::Status),
     Config(config::Config),
     Context(context::ContextArgs),
     Cert(cert::Cert),
@@ -144,6 +146,7 @@ impl Command {
             Self::Methods(command) => command.run(globals),
             Self::Peers(command) => command.run(globals),
             Self::Link(command) => command.run(globals),
+            Self::Status(command) => command.run(globals),
             Self::Config(command) => command.run(globals),
             Self::Context(command) => command.run(globals),
             Self::Cert(command) => command.run(globals),

@@ -71,6 +71,14 @@ impl Out {
         self.format == Format::Json
     }
 
+    /// How many columns and rows the terminal has, where standard output is one.
+    pub(crate) fn size(self) -> Option<(usize, usize)> {
+        let size = rustix::termios::tcgetwinsize(io::stdout()).ok().filter(|_| self.terminal)?;
+        // Some terminals say that they have none.
+        let size = (usize::from(size.ws_col), usize::from(size.ws_row));
+        Some(if size.0 == 0 || size.1 == 0 { (80, 24) } else { size })
+    }
+
     /// Whether colour is wanted.
     pub(crate) fn is_styled(self) -> bool {
         self.styled

@@ -1,6 +1,6 @@
 //! `bothways peers`: with whom a running node has sessions.
 
-use bothways::control::SessionStatus;
+use bothways::SessionStatus;
 use clap::Args;
 
 use super::output::Row;
@@ -42,8 +42,8 @@ impl Row for SessionStatus {
 
 impl Peers {
     pub(super) fn run(self, globals: &Globals) -> Result {
-        let control = self.which.control()?;
-        let sessions = remote::block_on(globals, remote::sessions(&control))?;
-        Ok(globals.out().list(&sessions)?)
+        let control = self.which.control(globals)?;
+        let status = remote::block_on(globals, remote::status(&control))?;
+        Ok(globals.out().list(&status.sessions)?)
     }
 }

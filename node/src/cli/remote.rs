@@ -11,12 +11,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use bothways::config::{LogFormat, LogPlan, Plan};
-use bothways::control::{self, Control, SessionStatus};
+use bothways::control::{self, Control};
 use bothways::gateway::{Gateway, Links};
 use bothways::logs::{LogError, Logs};
 use bothways::service::{DescribeMethods, MethodInfo, Ping, Router};
 use bothways::store::OpenError;
-use bothways::{DialError, Node, RequestError, Services, StartError};
+use bothways::{DialError, Node, RequestError, Services, StartError, Status};
 use bothways_protocol::{
     Code, Encoded, Failure, IdempotencyKey, MethodName, NodeName, Retry, Role,
 };
@@ -116,23 +116,23 @@ async fn ping_by(
     Ok(())
 }
 
-/// Asks a peer which methods it enables.
+/// Asks a peer which methods it enables, or for all of one.
 pub(super) async fn methods(
     plan: Plan,
     peer: NodeName,
+    describe: DescribeMethods,
     deadline: Duration,
 ) -> Result<Vec<MethodInfo>> {
     let node = start(plan, Router::default()).await?;
     let asked = node.peer(peer.as_str()).within(deadline).fail_fast();
-    let told = asked.request(DescribeMethods {}).await;
+    let told = asked.request(describe).await;
     node.stop().await;
     Ok(told.map_err(tell)?.methods)
 }
 
-/// Asks a running node, over its control socket, for its sessions.
-pub(super) async fn sessions(control: &Path) -> Result<Vec<SessionStatus>> {
-    let status = control::status(control).await.exit(Exit::Unreachable)?;
-    Ok(status.sessions)
+/// Asks a running node, over its control socket, how it is.
+pub(super) async fn status(control: &Path) -> Result<Status> {
+    control::status(control).await.exit(Exit::Unreachable)
 }
 
 /// Runs a node until it is told to stop (SIGTERM, Ctrl-C), then drains it; told once more, it ends

@@ -7,7 +7,7 @@ use bothways_protocol::NodeName;
 use clap::Args;
 
 use super::settings::tell_settings;
-use super::{Exit, Result, Trouble, dev};
+use super::{Exit, Globals, Result, Trouble, dev};
 
 /// A node of `dev up` by its name, or any by its configuration or control socket.
 #[derive(Debug, Args)]
@@ -16,7 +16,7 @@ pub(super) struct WhichArgs {
     #[arg(conflicts_with_all = ["config", "control"])]
     node: Option<NodeName>,
     /// The running node's configuration
-    #[arg(long, env = "BOTHWAYS_CONFIG", hide_env_values = true, value_name = "FILE")]
+    #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// The running node's control socket
     #[arg(long, value_name = "PATH")]
@@ -25,9 +25,9 @@ pub(super) struct WhichArgs {
 
 impl WhichArgs {
     /// Where its control socket is.
-    pub(super) fn control(self) -> Result<PathBuf> {
+    pub(super) fn control(self, globals: &Globals) -> Result<PathBuf> {
         if let Some(node) = &self.node {
-            return dev::control_of(node);
+            return dev::control_of(globals.context.as_deref(), node);
         }
         let control =
             self.control.map(|text| Flag { flag: "--control", key: key::CONTROL.to_owned(), text });

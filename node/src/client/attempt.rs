@@ -79,6 +79,7 @@ impl<'a> Attempt<'a> {
         let answer = self.within_deadline(&mut opened, place).await?;
         let mut stream = opened.take().ok_or_else(|| self.not_sent())?;
         stream.leave_place();
+        self.leg.note_watching();
         Ok((answer, stream))
     }
 

@@ -6,7 +6,8 @@ use bothways_protocol::{Code, NodeName};
 
 use super::outbound::Outbound;
 use super::peer::Ask;
-use crate::exchange::{Direction, MethodText, Outcome, Record, emit, is_wanted};
+use crate::exchange::{Direction, MethodText, Outcome, Record};
+use crate::metrics::Ended;
 
 /// One attempt as this end sees it. However it ends, dropped halfway included, it leaves one
 /// record.
@@ -15,6 +16,7 @@ pub(super) struct Leg<'a> {
     peer: NodeName,
     ask: &'a Ask,
     began: Instant,
+    watched: bool,
     pub(super) code: Outcome,
     pub(super) sent_bytes: u64,
     pub(super) received_bytes: u64,
@@ -28,18 +30,28 @@ impl<'a> Leg<'a> {
         began: Instant,
     ) -> Self {
         let (peer, code) = (peer.clone(), Outcome::Failed(Code::Cancelled));
-        Self { outbound, peer, ask, began, code, sent_bytes: 0, received_bytes: 0 }
+        outbound.metrics.out.begin();
+        let (watched, sent_bytes, received_bytes) = (false, 0, 0);
+        Self { outbound, peer, ask, began, watched, code, sent_bytes, received_bytes }
+    }
+
+    /// It has become a subscription.
+    pub(super) fn note_watching(&mut self) {
+        self.watched = true;
+        self.outbound.metrics.out.note_watching();
     }
 }
 
 impl Drop for Leg<'_> {
     fn drop(&mut self) {
-        if !is_wanted() {
+        let ended = Ended { outcome: self.code, watched: self.watched };
+        self.outbound.metrics.out.end(ended);
+        if !self.outbound.recorder.wants_records() {
             return;
         }
         let duration_us = self.began.elapsed().as_micros().try_into().unwrap_or(u64::MAX);
         let Ask { request, origin, .. } = self.ask;
-        emit(Record {
+        self.outbound.recorder.take(Record {
             node: self.outbound.name.clone(),
             dir: Direction::Out,
             peer: self.peer.clone(),

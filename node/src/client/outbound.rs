@@ -8,6 +8,8 @@ use futures_util::future::BoxFuture;
 
 use super::retry::Budget;
 use crate::config::Limits;
+use crate::exchange::Recorder;
+use crate::metrics::Metrics;
 use crate::network::Network;
 use crate::session::{Dialers, Table};
 
@@ -20,6 +22,10 @@ pub(crate) struct Outbound {
     pub(crate) network: Network,
     pub(crate) table: Arc<Table>,
     pub(crate) dialers: Dialers,
+    /// Where the records of both halves go.
+    pub(crate) recorder: Recorder,
+    /// What this node counts, at both ends.
+    pub(crate) metrics: Arc<Metrics>,
     /// How many requests may be sent again.
     pub(super) budget: Budget,
     /// The answering half, for what the node asks itself; it holds this half, so not the other
@@ -40,9 +46,11 @@ impl Outbound {
         network: Network,
         table: Arc<Table>,
         dialers: Dialers,
+        metrics: Arc<Metrics>,
     ) -> Self {
         let (budget, ourselves) = (Budget::new(Instant::now()), OnceLock::new());
-        Self { name, role, limits, network, table, dialers, budget, ourselves }
+        let recorder = Recorder::new(limits.exchange_recent);
+        Self { name, role, limits, network, table, dialers, recorder, metrics, budget, ourselves }
     }
 
     /// Tells the asking half who answers here.

@@ -53,6 +53,9 @@ impl Settings {
         self.peers.retain(|name, _| name == peer.as_str());
         let (value, origin) = (Value::Text(Role::Client.to_string()), Origin::Default);
         self.values.insert(key::ROLE, Said { value, origin });
+        // It lives too briefly for anybody to look at what it keeps in memory.
+        let (value, origin) = (Value::Number(0), Origin::Default);
+        self.values.insert("limits.exchange_recent", Said { value, origin });
         self
     }
 

@@ -165,6 +165,8 @@ limits! {
         changes_kept_bytes = 1_073_741_824, 65_536..=1_099_511_627_776;
         /// Records of requests that are kept in the data folder, in bytes; 0 for none.
         exchange_kept_bytes = 67_108_864, 0..=1_099_511_627_776;
+        /// Records of requests that are kept in memory; 0 for none.
+        exchange_recent = 4_096, 0..=1_048_576;
     }
     times {
         /// The time that a peer has to finish sending a message.

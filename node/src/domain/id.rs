@@ -5,14 +5,15 @@ use uuid::Uuid;
 /// Declares the id of one kind of record: a checked UUID, text on the wire, and where it stands
 /// in the store.
 macro_rules! id {
-    ($(#[$doc:meta])* $Id:ident, $Error:ident, $folder:literal, $wrong:literal) => {
+    ($(#[$doc:meta])* $Id:ident, $Error:ident, $folder:literal, $about:literal, $wrong:literal) => {
         $(#[$doc])*
         ///
         /// A UUID, version 7 (RFC 9562 §5.7), so that ids sort by when they were given. Written as
         /// text on the wire, too.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[derive(serde::Serialize, serde::Deserialize)]
+        #[derive(serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
         #[serde(try_from = "String", into = "String")]
+        #[schemars(description = $about, extend("format" = "uuid"))]
         pub struct $Id(uuid::Uuid);
 
         #[doc = concat!("A text that is no [`", stringify!($Id), "`].")]
@@ -24,6 +25,11 @@ macro_rules! id {
             /// What all records of this kind stand below.
             pub(super) fn folder() -> crate::store::Key {
                 $folder.parse().expect("a word is a key")
+            }
+
+            /// An id as one looks.
+            pub(super) fn example() -> Self {
+                Self(crate::domain::id::EXAMPLE)
             }
 
             /// A new id, greater than those that this process drew before.
@@ -77,6 +83,9 @@ macro_rules! id {
 }
 
 pub(super) use id;
+
+/// An id as one looks: the one that RFC 9562 §A.6 has for an example.
+pub(super) const EXAMPLE: Uuid = Uuid::from_u128(0x017f_22e2_79b0_7cc3_98c4_dc0c_0c07_398f);
 
 /// When an id was given, in milliseconds since 1970 UTC: its first 48 bits.
 pub(super) fn given_ms(id: Uuid) -> u64 {

@@ -9,7 +9,9 @@ pub mod draw;
 mod emit;
 mod log;
 mod merge;
+mod recent;
 mod record;
+mod recorder;
 mod stats;
 
 pub use emit::emit;
@@ -18,5 +20,8 @@ pub(crate) use emit::emit_event;
 pub(crate) use emit::{ShortWay, TakeRecords, is_wanted};
 pub use log::{BrokenLine, Fault, LINE_MAX_BYTES, Log};
 pub use merge::{Clock, Ends, Event, Exchange, Exchanges, Filter, Gap, Step, Times, Tree, merge};
+pub(crate) use recent::Recent;
+pub use recent::{Fed, RecordFeed};
 pub use record::{Direction, DirectionError, MESSAGE, MethodText, Outcome, Record, TARGET};
+pub(crate) use recorder::Recorder;
 pub use stats::{Spread, Stat, stats};

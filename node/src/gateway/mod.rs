@@ -11,6 +11,8 @@ mod entry;
 mod events;
 mod guard;
 mod health;
+mod methods;
+mod openapi;
 mod page;
 mod problem;
 mod routes;
@@ -24,7 +26,6 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use bothways_protocol::NetworkName;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, oneshot};
@@ -51,7 +52,6 @@ pub struct Gateway {
 #[derive(Debug)]
 struct Desk {
     node: Node,
-    network: NetworkName,
     address: SocketAddr,
     hosts: Hosts,
     access: Access,
@@ -110,8 +110,8 @@ impl Gateway {
     pub async fn open(http: &HttpPlan, plan: &Plan, node: Node) -> Result<Self, GatewayError> {
         let access = Access::new(http, plan)?;
         let (told, bound) = oneshot::channel();
-        let (http, network) = (http.clone(), plan.network().clone());
-        let work = move || run(&http, network, node, access, told);
+        let http = http.clone();
+        let work = move || run(&http, node, access, told);
         let name = "bothways-http".to_owned();
         let started = std::thread::Builder::new().name(name).spawn(work);
         let thread = started.map_err(GatewayError::Thread)?;
@@ -149,26 +149,24 @@ impl Drop for Gateway {
 
 impl Desk {
     fn link(&self) -> String {
-        let host = match self.address.ip() {
-            ip if ip.is_unspecified() => "localhost".to_owned(),
-            std::net::IpAddr::V6(ip) => format!("[{ip}]"),
-            ip => ip.to_string(),
+        let (ip, port) = (self.address.ip(), self.address.port());
+        let host = match ip.is_unspecified() {
+            true => format!("localhost:{port}"),
+            false => self.address.to_string(),
         };
-        let token = self.access.new_link();
-        format!("http://{host}:{}/#open={token}", self.address.port())
+        format!("http://{host}/#open={}", self.access.new_link())
     }
 }
 
 /// The gateway's thread, from its socket to its last answer.
 fn run(
     http: &HttpPlan,
-    network: NetworkName,
     node: Node,
     access: Access,
     told: oneshot::Sender<Result<Arc<Desk>, GatewayError>>,
 ) {
     let work = async |told: oneshot::Sender<_>| {
-        let opened = listen(http, network, node, access).await;
+        let opened = listen(http, node, access).await;
         let (listener, desk) = match opened {
             Ok(opened) => opened,
             Err(error) => {
@@ -191,7 +189,6 @@ fn run(
 
 async fn listen(
     http: &HttpPlan,
-    network: NetworkName,
     node: Node,
     access: Access,
 ) -> Result<(TcpListener, Arc<Desk>), GatewayError> {
@@ -201,6 +198,6 @@ async fn listen(
     let hosts = Hosts::of(address, &http.hosts);
     let streams = Arc::new(Semaphore::new(events::STREAMS_MAX));
     let stop = CancellationToken::new();
-    let desk = Desk { node, network, address, hosts, access, streams, stop };
+    let desk = Desk { node, address, hosts, access, streams, stop };
     Ok((listener, Arc::new(desk)))
 }

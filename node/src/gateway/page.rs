@@ -22,9 +22,59 @@ macro_rules! files {
 }
 
 const HTML: &str = "text/html; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+const JS: &str = "text/javascript; charset=utf-8";
+const SVG: &str = "image/svg+xml";
 
 static FILES: &[File] = files! {
+    "access.js": JS,
+    "api.js": JS,
+    "app.css": CSS,
+    "catalog.js": JS,
+    "dom.js": JS,
+    "exchange-data.js": JS,
+    "exchange-details.js": JS,
+    "exchange-draw.js": JS,
+    "exchange-filters.js": JS,
+    "exchange-layout.js": JS,
+    "exchange.js": JS,
+    "fields.js": JS,
+    "form.js": JS,
+    "format.js": JS,
+    "icon.svg": SVG,
+    "icons.js": JS,
     "index.html": HTML,
+    "json.js": JS,
+    "keys.js": JS,
+    "main.js": JS,
+    "messages.js": JS,
+    "methods.js": JS,
+    "network-details.js": JS,
+    "network-draw.js": JS,
+    "network-layout.js": JS,
+    "network-list.js": JS,
+    "network-peers.js": JS,
+    "network.js": JS,
+    "node.js": JS,
+    "orders.js": JS,
+    "outcome.js": JS,
+    "panel.js": JS,
+    "parts.css": CSS,
+    "peer-choice.js": JS,
+    "people.js": JS,
+    "records.js": JS,
+    "router.js": JS,
+    "said.js": JS,
+    "schema.js": JS,
+    "service.js": JS,
+    "shell.js": JS,
+    "sse.js": JS,
+    "store.js": JS,
+    "theme.js": JS,
+    "tone.js": JS,
+    "views.css": CSS,
+    "visible.js": JS,
+    "watch-box.js": JS,
 };
 
 /// The page.

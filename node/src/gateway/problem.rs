@@ -12,7 +12,11 @@ use crate::json::Shown;
 
 /// One problem, as people and programs are told of it.
 #[derive(Debug, Serialize)]
-pub(super) struct Problem {
+#[serde(transparent)]
+pub(super) struct Problem(Box<Details>);
+
+#[derive(Debug, Serialize)]
+struct Details {
     #[serde(rename = "type")]
     kind: &'static str,
     title: &'static str,
@@ -41,7 +45,7 @@ impl Problem {
     pub(super) fn new(code: Code, detail: impl Into<String>) -> Self {
         let status = StatusCode::from_u16(code.http_status());
         let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Self {
+        Self(Box::new(Details {
             kind: "about:blank",
             title: status.canonical_reason().unwrap_or("Client Closed Request"),
             status,
@@ -52,21 +56,28 @@ impl Problem {
             peer: None,
             method: None,
             details: Map::new(),
-        }
+        }))
     }
 
-    fn with(self, status: StatusCode) -> Self {
-        Self { status, title: status.canonical_reason().unwrap_or_default(), ..self }
+    fn with(mut self, status: StatusCode) -> Self {
+        self.0.status = status;
+        self.0.title = status.canonical_reason().unwrap_or_default();
+        self
+    }
+
+    fn retry(mut self, retry: Retry) -> Self {
+        self.0.retry = retry;
+        self
     }
 
     /// What a refused or lost request is.
     pub(super) fn of(error: &RequestError, peer: &str, method: &str) -> Self {
         let mut problem = match error {
             RequestError::Failed { failure, .. } => Self::of_failure(failure),
-            error => Self { retry: error.retry(), ..Self::new(error.code(), error.to_string()) },
+            error => Self::new(error.code(), error.to_string()).retry(error.retry()),
         };
-        problem.peer = Some(peer.to_owned());
-        problem.method = Some(method.to_owned());
+        problem.0.peer = Some(peer.to_owned());
+        problem.0.method = Some(method.to_owned());
         problem
     }
 
@@ -75,17 +86,15 @@ impl Problem {
         let wait = retry_after.map(|wait| wait.as_millis().try_into().unwrap_or(u64::MAX));
         let shown = |value| serde_json::to_value(Shown(value)).unwrap_or_default();
         let details = details.iter().map(|(name, value)| (name.to_string(), shown(value)));
-        Self {
-            retry: *retry,
-            retry_after_ms: wait,
-            details: details.collect(),
-            ..Self::new(*code, message.to_string())
-        }
+        let mut problem = Self::new(*code, message.to_string()).retry(*retry);
+        problem.0.retry_after_ms = wait;
+        problem.0.details = details.collect();
+        problem
     }
 
     /// Names a field of the request that is wrong.
     pub(super) fn field(mut self, field: &str) -> Self {
-        self.details.insert("field".to_owned(), field.into());
+        self.0.details.insert("field".to_owned(), field.into());
         self
     }
 
@@ -129,7 +138,7 @@ impl Problem {
     pub(super) fn too_large(max: usize) -> Self {
         let problem =
             Self::new(Code::ResourceExhausted, format!("more than {max} bytes of params"));
-        Self { retry: Retry::Never, ..problem.with(StatusCode::PAYLOAD_TOO_LARGE) }
+        problem.retry(Retry::Never).with(StatusCode::PAYLOAD_TOO_LARGE)
     }
 
     pub(super) fn too_slow() -> Self {
@@ -164,8 +173,8 @@ pub(super) fn method_name(name: &str) -> Result<MethodName, Problem> {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let wait = self.retry_after_ms.map(|ms| ms.div_ceil(1000));
-        let mut response = (self.status, Json(self)).into_response();
+        let wait = self.0.retry_after_ms.map(|ms| ms.div_ceil(1000));
+        let mut response = (self.0.status, Json(self)).into_response();
         let headers = response.headers_mut();
         let form = HeaderValue::from_static("application/problem+json");
         headers.insert(header::CONTENT_TYPE, form);

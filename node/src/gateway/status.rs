@@ -7,13 +7,13 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use futures_util::stream::unfold;
-use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use super::Desk;
 use super::events::{answer, event};
 use super::problem::Problem;
+use crate::node::Status;
 
 /// How often it is told while sessions neither come nor go.
 const TELL_EVERY: Duration = Duration::from_secs(1);
@@ -21,7 +21,7 @@ const TELL_EVERY: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(250);
 
 /// How the node is now.
-pub(super) async fn now(State(desk): State<Arc<Desk>>) -> Json<Value> {
+pub(super) async fn now(State(desk): State<Arc<Desk>>) -> Json<Status> {
     Json(desk.status())
 }
 
@@ -51,8 +51,7 @@ async fn until_due(
 }
 
 impl Desk {
-    fn status(&self) -> Value {
-        let network = self.network.as_str();
-        serde_json::json!({ "name": self.node.name().as_str(), "network": network })
+    fn status(&self) -> Status {
+        Status { http: Some(self.address.to_string()), ..self.node.status() }
     }
 }

@@ -76,6 +76,7 @@ impl Queue {
         }
         if waiting.entries.len() >= QUEUED {
             waiting.dropped += 1;
+            super::note_dropped(1);
             return;
         }
         waiting.entries.push(entry);

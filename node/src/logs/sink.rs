@@ -115,6 +115,7 @@ impl<W: Write> Sink<W> {
         };
         if self.output.write_all(line).is_err() {
             self.lost += 1;
+            super::note_dropped(1);
         }
     }
 
@@ -144,6 +145,7 @@ impl<W: Write> Sink<W> {
             }
         }
         let unkept = self.kept.as_mut().map_or(0, Kept::take_lost);
+        super::note_dropped(unkept);
         if unkept > 0 {
             let line = loss_line(self.look, "exchange records not kept", unkept);
             self.lost += usize::from(self.output.write_all(line.as_bytes()).is_err());

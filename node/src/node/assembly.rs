@@ -33,7 +33,7 @@ pub(super) fn assemble(
     let peers = plan.peers().iter().map(|(peer, address)| (peer.clone(), address.to_string()));
     let (handles, dialers) = Dialers::to(peers);
     let who = (name, plan.role());
-    let outbound = Arc::new(Outbound::new(who, limits, network, table, handles));
+    let outbound = Arc::new(Outbound::new(who, limits, network, table, handles, Arc::default()));
     let inbound = Arc::new(Inbound::new(outbound.clone(), router));
     let ourselves: Weak<Inbound> = Arc::downgrade(&inbound);
     outbound.meet(ourselves);
@@ -49,8 +49,19 @@ pub(super) fn assemble(
         endpoints.push(dial(plan, dialers, halves, &us, &stop, &mut tasks)?);
     }
     let (endpoints, tasks) = (Mutex::new(endpoints), Mutex::new(tasks));
+    let (network, started_ms) = (us.network.clone(), us.greeting.boot_ms);
     let stopped = OnceLock::new();
-    Ok(Shared { outbound, inbound, listening, endpoints, stop, stopped, tasks })
+    Ok(Shared {
+        outbound,
+        inbound,
+        network,
+        started_ms,
+        listening,
+        endpoints,
+        stop,
+        stopped,
+        tasks,
+    })
 }
 
 fn us(plan: &Plan, inbound: &Inbound) -> Us {

@@ -25,6 +25,13 @@ pub struct SessionInfo {
     pub age: Duration,
     /// The smoothed round-trip time.
     pub round_trip: Duration,
+    /// Packets that this node has sent.
+    pub sent_packets: u64,
+    /// Packets of this node that were lost on the way.
+    pub lost_packets: u64,
+    /// Streams that are open: the control stream, lanes, and one for each request and each
+    /// subscription that is not on a lane.
+    pub streams: usize,
     /// Requests that this node sent on it.
     pub requests_out: u64,
     /// Requests that the peer sent on it.
@@ -41,6 +48,7 @@ impl SessionInfo {
     pub(super) fn of(session: &Session) -> Self {
         let facts = session.facts();
         let (requests_out, requests_in) = session.requests();
+        let (sent_packets, lost_packets) = session.packets();
         Self {
             peer: facts.peer.clone(),
             role: facts.role,
@@ -49,6 +57,9 @@ impl SessionInfo {
             draining: session.is_draining(),
             age: facts.since.elapsed(),
             round_trip: session.round_trip(),
+            sent_packets,
+            lost_packets,
+            streams: session.streams(),
             requests_out,
             requests_in,
             agent: facts.agent.clone(),

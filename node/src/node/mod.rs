@@ -2,6 +2,7 @@
 
 mod assembly;
 mod info;
+mod status;
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use bothways_certs::TlsError;
-use bothways_protocol::{CloseCode, Farewell, NodeName, Role};
+use bothways_protocol::{CloseCode, Farewell, NetworkName, NodeName, Role};
 use quinn::Endpoint;
 use thiserror::Error;
 use tokio::sync::watch;
@@ -19,12 +20,16 @@ use tokio_util::sync::CancellationToken;
 
 use crate::client::{Outbound, Peer};
 use crate::config::Plan;
+use crate::exchange::{Recent, Record, RecordFeed};
 use crate::network::{Network, StoppedError};
 use crate::service::{Inbound, Router};
 use crate::transport::EndpointError;
 
 use assembly::assemble;
 pub use info::SessionInfo;
+pub use status::{
+    DialStatus, LogStatus, RequestCounts, RequestsStatus, SessionStatus, Status, StoreStatus,
+};
 
 /// What a stop waits for handlers and tasks behind the drain.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -52,6 +57,9 @@ struct Owner {
 struct Shared {
     outbound: Arc<Outbound>,
     inbound: Arc<Inbound>,
+    network: NetworkName,
+    /// When it started, in milliseconds since 1970 UTC.
+    started_ms: u64,
     listening: Vec<SocketAddr>,
     /// The sockets, until they are closed.
     endpoints: Mutex<Vec<Endpoint>>,
@@ -160,6 +168,20 @@ impl Node {
         self.outbound().table.changes()
     }
 
+    /// The newest records that the node has made, one for each end of each request that it took part
+    /// in, the oldest first: up to `limits.exchange_recent`, whatever its log is.
+    #[must_use]
+    pub fn recent(&self) -> Vec<Record> {
+        self.outbound().recorder.recent().map(Recent::all).unwrap_or_default()
+    }
+
+    /// The records that the node makes from now on. Who reads them too slowly is told how many it
+    /// missed; nothing waits for it.
+    #[must_use]
+    pub fn follow_records(&self) -> RecordFeed {
+        self.outbound().recorder.follow()
+    }
+
     /// Stops the node in stages, each of them bounded: no newcomers; `going_away` on every
     /// session; what is in flight is answered, for 10 s at the most; what is left is closed;
     /// handlers that write end; the sockets say their last words.
@@ -218,6 +240,7 @@ impl Shared {
         let tasks = std::mem::take(&mut *lock(&self.tasks));
         let _ = timeout(LAST_WORDS, tasks.join_all()).await;
         let _ = timeout(LAST_DATAGRAMS, self.close_sockets()).await;
+        self.outbound.recorder.end();
     }
 
     /// Closes the sockets and lets go of them, so that their ports are free.

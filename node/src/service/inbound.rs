@@ -8,7 +8,8 @@ use futures_util::FutureExt;
 
 use super::Context;
 use super::rules::{Call, Caller, Inbound};
-use crate::exchange::{Direction, MethodText, Outcome, Record, emit, is_wanted};
+use crate::exchange::{Direction, MethodText, Outcome, Record};
+use crate::metrics::Ended;
 use crate::session::{Answered, AnsweringPlace, Asked, Begun, Dispatch, Entry, Events};
 
 impl Dispatch for Inbound {
@@ -49,6 +50,7 @@ impl Inbound {
             Err(failure) => (Err(failure), None),
         };
         let deadline = read + self.allowed(request.deadline);
+        self.outbound.metrics.inward.begin();
         let context = Context::new(self.clone(), caller, request, deadline, once);
         let entry = Recorded::new(context.clone(), began, received_bytes);
         match route.map(|route| self.call(route, &context, place)) {
@@ -66,6 +68,7 @@ impl Inbound {
 pub(crate) struct Recorded {
     context: Context,
     began: Instant,
+    watched: bool,
     /// How it ended; it was given up, where nothing else is noted.
     code: Outcome,
     sent_bytes: u64,
@@ -75,7 +78,7 @@ pub(crate) struct Recorded {
 impl Recorded {
     fn new(context: Context, began: Instant, received_bytes: u64) -> Self {
         let code = Outcome::Failed(Code::Cancelled);
-        Self { context, began, code, sent_bytes: 0, received_bytes }
+        Self { context, began, watched: false, code, sent_bytes: 0, received_bytes }
     }
 
     /// The request has ended with this answer.
@@ -88,10 +91,20 @@ impl Recorded {
     }
 
     /// The subscription has begun, or has been refused.
-    fn telling(self, begun: Result<(Encoded, Box<dyn Events>), Failure>) -> Answered<Self> {
+    fn telling(mut self, begun: Result<(Encoded, Box<dyn Events>), Failure>) -> Answered<Self> {
         match begun {
-            Ok((result, events)) => Answered { events: Some(events), ..self.with(Ok(result)) },
+            Ok((result, events)) => {
+                self.note_watching();
+                Answered { events: Some(events), ..self.with(Ok(result)) }
+            }
             Err(failure) => self.with(Err(failure)),
+        }
+    }
+
+    fn note_watching(&mut self) {
+        self.watched = true;
+        if let Some(node) = self.context.node() {
+            node.outbound.metrics.inward.note_watching();
         }
     }
 }
@@ -104,9 +117,14 @@ impl Entry for Recorded {
 
 impl Drop for Recorded {
     fn drop(&mut self) {
-        let Some(node) = self.context.node().filter(|_| is_wanted()) else { return };
+        let Some(node) = self.context.node() else { return };
+        let ended = Ended { outcome: self.code, watched: self.watched };
+        node.outbound.metrics.inward.end(ended);
+        if !node.outbound.recorder.wants_records() {
+            return;
+        }
         let (request, duration) = (self.context.request(), self.began.elapsed());
-        emit(Record {
+        node.outbound.recorder.take(Record {
             node: node.outbound.name.clone(),
             dir: Direction::In,
             peer: self.context.peer().clone(),

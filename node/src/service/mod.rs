@@ -2,8 +2,10 @@
 //! methods and peers; knows no business rule.
 
 mod built_in;
+mod catalog;
 mod context;
 mod inbound;
+mod nearest;
 mod ourselves;
 mod router;
 mod rules;
@@ -11,6 +13,7 @@ mod watch;
 mod writers;
 
 pub use built_in::{DescribeMethods, MethodInfo, MethodList, Ping, Pong};
+pub use catalog::BytesInJson;
 pub use context::Context;
 pub use router::{Handler, Router};
 pub(crate) use rules::Inbound;

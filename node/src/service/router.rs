@@ -4,14 +4,21 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use bothways_protocol::{Code, Effect, Encoded, Failure, Method, MethodName, ParamsError};
+use bothways_protocol::{
+    Acknowledge, Code, Cursor, Effect, Encoded, Failure, Forget, ListDurables, Method, MethodName,
+    ParamsError, Watch, WatchBegan,
+};
+use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Context;
+use super::catalog::Described;
 use super::watch::{Begin, Feed, Watched, acknowledge, durables, forget, watched};
+use crate::store::Store;
 
 /// The largest message of `<service>.watch` and what goes with it, in bytes.
 const WATCH_BYTES: usize = 64 * 1024;
@@ -50,7 +57,9 @@ pub(crate) struct Route {
     pub(crate) name: MethodName,
     pub(crate) effect: Effect,
     pub(crate) about: &'static str,
+    pub(crate) request_bytes: usize,
     pub(crate) message_bytes: usize,
+    pub(super) described: Described,
     handler: Does,
     /// What may be watched, where this begins a subscription.
     pub(crate) topics: &'static [&'static str],
@@ -111,6 +120,8 @@ impl fmt::Debug for Route {
 #[derive(Debug, Clone, Default)]
 pub struct Router {
     routes: BTreeMap<MethodName, Route>,
+    /// What the methods stand on, for those who only look.
+    store: Option<Arc<dyn Store>>,
 }
 
 impl Router {
@@ -130,7 +141,9 @@ impl Router {
             name: named(M::NAME),
             effect: M::EFFECT,
             about: M::ABOUT,
+            request_bytes: M::REQUEST_BYTES,
             message_bytes: M::MESSAGE_BYTES,
+            described: Described::of::<M>(),
             handler: Does::Answers(erased(service.clone(), handler)),
             topics: &[],
         });
@@ -149,16 +162,23 @@ impl Router {
             name: named(&format!("{}.watch", F::SERVICE)),
             effect: Effect::Reads,
             about: F::ABOUT,
+            request_bytes: WATCH_BYTES,
             message_bytes: WATCH_BYTES,
+            described: Described::with::<Watch, WatchBegan>(watch_example::<F>),
             handler: Does::Watches(watched(feed)),
             topics: F::TOPICS,
         });
         let about = "Says that a subscriber has dealt with an event.";
-        self.add(beside(feed, "acknowledge", Effect::Writes, about, acknowledge));
+        self.add(beside(feed, "acknowledge", Effect::Writes, about, acknowledge, || Acknowledge {
+            cursor: cursor_example(),
+            durable: None,
+        }));
         let about = "Lists the caller's durable subscriptions, and how far they are behind.";
-        self.add(beside(feed, "durables", Effect::Reads, about, durables));
+        self.add(beside(feed, "durables", Effect::Reads, about, durables, || ListDurables {}));
         let about = "Ends a durable subscription of the caller's.";
-        self.add(beside(feed, "forget", Effect::Writes, about, forget));
+        self.add(beside(feed, "forget", Effect::Writes, about, forget, || Forget {
+            durable: "laptop".parse().expect("a name"),
+        }));
         self
     }
 
@@ -168,12 +188,20 @@ impl Router {
         assert!(taken.is_none(), "two handlers for {name}");
     }
 
-    /// Adds the methods of another router.
+    /// Says what the methods stand on: the node tells of it in its status.
+    #[must_use]
+    pub fn over(self, store: &Arc<dyn Store>) -> Self {
+        Self { store: Some(store.clone()), ..self }
+    }
+
+    /// Adds the methods of another router, and takes what they stand on where this one says
+    /// nothing of it.
     ///
     /// # Panics
     /// Where both have a method of the same name.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
+        self.store = self.store.or(other.store);
         other.routes.into_values().for_each(|route| self.add(route));
         self
     }
@@ -181,6 +209,10 @@ impl Router {
     /// The methods' names, in order.
     pub fn methods(&self) -> impl Iterator<Item = &MethodName> {
         self.routes.keys()
+    }
+
+    pub(crate) fn store(&self) -> Option<&Arc<dyn Store>> {
+        self.store.as_ref()
     }
 
     pub(crate) fn routes(&self) -> impl Iterator<Item = &Route> {
@@ -191,9 +223,9 @@ impl Router {
         self.routes.get(method)
     }
 
-    /// The largest message that any method takes, in bytes.
-    pub(crate) fn message_bytes(&self) -> usize {
-        self.routes.values().map(|route| route.message_bytes).max().unwrap_or_default()
+    /// The largest request that any method takes, in bytes.
+    pub(crate) fn request_bytes(&self) -> usize {
+        self.routes.values().map(|route| route.request_bytes).max().unwrap_or_default()
     }
 }
 
@@ -204,11 +236,12 @@ fn beside<F, P, R, A>(
     effect: Effect,
     about: &'static str,
     handler: fn(Arc<F>, Context, P) -> A,
+    example: fn() -> P,
 ) -> Route
 where
     F: Feed,
-    P: DeserializeOwned + Send + 'static,
-    R: Serialize + 'static,
+    P: Serialize + DeserializeOwned + JsonSchema + Send + 'static,
+    R: Serialize + JsonSchema + 'static,
     A: Future<Output = Result<R, Failure>> + Send + 'static,
 {
     let feed = feed.clone();
@@ -221,10 +254,20 @@ where
         name: named(&format!("{}.{word}", F::SERVICE)),
         effect,
         about,
+        request_bytes: WATCH_BYTES,
         message_bytes: WATCH_BYTES,
+        described: Described::with::<P, R>(example),
         handler: Does::Answers(Arc::new(answers)),
         topics: &[],
     }
+}
+
+fn watch_example<F: Feed>() -> Watch {
+    Watch { topics: vec![format!("{}.*", F::SERVICE)], ..Watch::default() }
+}
+
+fn cursor_example() -> Cursor {
+    Cursor::of_bytes(Bytes::from_static(&[0x01, 0x9a, 0xf4])).expect("a few bytes")
 }
 
 /// Forgets the types of a handler: encoded params in, encoded result out.

@@ -18,6 +18,7 @@ use tokio::time::timeout_at;
 use tokio_util::task::TaskTracker;
 
 use super::built_in::with_built_in;
+use super::nearest::{did_you_mean, nearest};
 use super::router::{Beginning, Route};
 use super::watch::{Begin, Watching};
 use super::writers::Writers;
@@ -25,7 +26,7 @@ use super::{Context, Router};
 use crate::client::Outbound;
 use crate::config::Limits;
 use crate::session::{AnsweringPlace, Session, Way};
-use crate::store::Once;
+use crate::store::{Once, StoreState};
 
 /// What a response needs around its result, in bytes.
 const RESPONSE_HEAD: usize = 32;
@@ -66,16 +67,26 @@ pub(super) enum Call {
 impl Inbound {
     pub(crate) fn new(outbound: Arc<Outbound>, router: Router) -> Self {
         let router = with_built_in(router);
-        let message_bytes = router.message_bytes().min(outbound.limits.message_bytes);
+        let message_bytes = router.request_bytes().min(outbound.limits.message_bytes);
         let Limits { requests_in_flight, connections_per_peer, .. } = outbound.limits;
         let writers = Writers::new(requests_in_flight * connections_per_peer);
         let (writes, watching) = (TaskTracker::new(), Arc::default());
         Self { outbound, router, message_bytes, writes, writers, watching }
     }
 
-    /// The largest message that any method takes, in bytes.
+    /// The largest request that any method takes, in bytes.
     pub(crate) fn largest_message(&self) -> usize {
         self.message_bytes
+    }
+
+    /// How many handlers that write are at work.
+    pub(crate) fn writes_at_work(&self) -> usize {
+        self.writes.len()
+    }
+
+    /// How that is which the methods stand on.
+    pub(crate) fn store_state(&self) -> Option<StoreState> {
+        self.router.store().map(|store| store.state())
     }
 
     /// Waits until every handler that writes has ended.
@@ -187,8 +198,8 @@ impl Inbound {
 
     fn route(&self, request: &Request) -> Result<&Route, Failure> {
         self.router.find(&request.method).ok_or_else(|| {
-            let near = nearest(request.method.as_str(), self.router.methods());
-            let hint = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+            let known = self.router.methods().map(MethodName::as_str);
+            let hint = did_you_mean(&nearest(request.method.as_str(), known));
             let sentence =
                 format!("{} does not enable {}{hint}", self.outbound.name, request.method);
             Failure::new(Code::Unimplemented, sentence).reason("method")
@@ -196,10 +207,10 @@ impl Inbound {
     }
 
     fn check_size(&self, route: &Route, request_bytes: usize) -> Result<(), Failure> {
-        if request_bytes <= route.message_bytes {
+        if request_bytes <= route.request_bytes {
             return Ok(());
         }
-        let (name, max) = (&route.name, route.message_bytes);
+        let (name, max) = (&route.name, route.request_bytes);
         let sentence =
             format!("{name} takes messages of {max} bytes, this one has {request_bytes}");
         Err(too_large(sentence))
@@ -337,16 +348,4 @@ fn too_late() -> Failure {
 
 fn stopping() -> Failure {
     Failure::new(Code::Unavailable, "the node is stopping").reason("going_away")
-}
-
-/// The enabled method that is written most like the one asked for, if it is much alike.
-fn nearest<'a>(
-    asked: &str,
-    methods: impl Iterator<Item = &'a MethodName>,
-) -> Option<&'a MethodName> {
-    methods
-        .map(|name| (strsim::jaro_winkler(asked, name.as_str()), name))
-        .filter(|(likeness, _)| *likeness > 0.85)
-        .max_by(|(a, _), (b, _)| a.total_cmp(b))
-        .map(|(_, name)| name)
 }

@@ -13,9 +13,9 @@ use futures_util::future::BoxFuture;
 use tokio::task::{JoinSet, yield_now};
 use tokio::time::timeout;
 
-use super::Session;
 use super::lane_answer::serve_lane;
 use super::tell::tell_all;
+use super::{OpenStream, Session};
 use crate::transport::{MessageReader, MessageWriter, ReadError, Sent};
 
 /// Who answers what a session hands on.
@@ -169,6 +169,7 @@ pub(super) struct StreamAnswer<D> {
     pub(super) on: Arc<Answering<D>>,
     pub(super) writer: MessageWriter,
     pub(super) reader: MessageReader,
+    pub(super) open: OpenStream,
 }
 
 /// What is to be done next for a stream.

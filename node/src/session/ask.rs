@@ -8,7 +8,7 @@ use thiserror::Error;
 use tokio::sync::SemaphorePermit;
 
 use super::lane::Flight;
-use super::{Inner, Session, Stage};
+use super::{Inner, OpenStream, Session, Stage};
 use crate::transport::{MessageReader, MessageWriter};
 
 /// How many requests a session has issued before it opens a lane.
@@ -35,6 +35,7 @@ pub(crate) struct RequestStream {
     pub(crate) reader: MessageReader,
     place: Option<Place>,
     listening: Option<Listening>,
+    _open: OpenStream,
 }
 
 impl RequestStream {
@@ -101,6 +102,7 @@ impl Session {
             reader: MessageReader::new(recv, max_bytes, &self.inner.assembly),
             place: Some(place),
             listening: None,
+            _open: OpenStream::on(self),
         })
     }
 

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::answer::Dispatch;
 use super::dial::{Dial, DialError};
 use super::greet::Us;
+use super::progress::{DialStage, DialUnderWay, Progress};
 use super::serve::serve;
 use super::table::Table;
 use crate::config::Limits;
@@ -46,6 +47,8 @@ pub(crate) struct Dialers {
 /// How others reach one dialer.
 #[derive(Debug)]
 struct Handle {
+    address: String,
+    progress: Arc<Progress>,
     /// Somebody waits for the peer: the next dial comes soon, however many have failed.
     wanted: Arc<Notify>,
     /// Why the last dial failed; `None` when there was none, or a session came of it.
@@ -58,8 +61,14 @@ impl Dialers {
         let (mut by_peer, mut dialers) = (HashMap::new(), Vec::new());
         for (peer, address) in peers {
             let (wanted, (told, failed)) = (Arc::new(Notify::new()), watch::channel(None));
-            let handle = Handle { wanted: wanted.clone(), failed };
-            dialers.push(Dialer { peer: peer.clone(), address, wanted, told });
+            let progress = Arc::<Progress>::default();
+            let handle = Handle {
+                address: address.clone(),
+                progress: progress.clone(),
+                wanted: wanted.clone(),
+                failed,
+            };
+            dialers.push(Dialer { peer: peer.clone(), address, progress, wanted, told });
             by_peer.insert(peer, handle);
         }
         (Self { by_peer }, dialers)
@@ -78,6 +87,25 @@ impl Dialers {
     pub(crate) fn last_failure(&self, peer: &NodeName) -> Option<Arc<DialError>> {
         self.by_peer.get(peer)?.failed.borrow().clone()
     }
+
+    /// The dials of peers with whom there is no session, in the order of the peers' names.
+    pub(crate) fn under_way(&self) -> Vec<DialUnderWay> {
+        let under_way = |(peer, handle): (&NodeName, &Handle)| {
+            let (stage, failures) = handle.progress.now();
+            let (peer, address) = (peer.clone(), handle.address.clone());
+            let failed = handle.failed.borrow().clone();
+            (stage != DialStage::Connected).then_some(DialUnderWay {
+                peer,
+                address,
+                stage,
+                failures,
+                failed,
+            })
+        };
+        let mut all: Vec<_> = self.by_peer.iter().filter_map(under_way).collect();
+        all.sort_by(|a, b| a.peer.cmp(&b.peer));
+        all
+    }
 }
 
 /// Keeps a session with one peer.
@@ -85,6 +113,7 @@ impl Dialers {
 pub(crate) struct Dialer {
     peer: NodeName,
     address: String,
+    progress: Arc<Progress>,
     wanted: Arc<Notify>,
     told: watch::Sender<Option<Arc<DialError>>>,
 }
@@ -144,6 +173,7 @@ impl<D: Dispatch> Running<D> {
     async fn dial_and_serve(self: Arc<Self>) -> Option<Result<Had, DialError>> {
         let DialerParts { us, tls, dialing, table, dispatch, limits, stop, .. } = &*self.parts;
         let Dialer { peer, address, told, .. } = &self.dialer;
+        self.dialer.progress.note(DialStage::Dialing);
         let handshake_timeout = limits.handshake;
         let dial = Dial { us, tls, dialing, handshake_timeout, peer, address };
         let dialed = tokio::select! {
@@ -156,6 +186,7 @@ impl<D: Dispatch> Running<D> {
             Err(error) => return Some(Err(error)),
         };
         told.send_replace(None);
+        self.dialer.progress.note(DialStage::Connected);
         let began = Instant::now();
         let ended = serve(greeted, table, dispatch, limits).await;
         let retry_after = ended.retry_after.unwrap_or_default();
@@ -165,6 +196,7 @@ impl<D: Dispatch> Running<D> {
     /// Waits while there is a session with the peer, whoever dialed it.
     async fn until_alone(&self) {
         let mut changes = self.parts.table.changes();
+        self.dialer.progress.note(DialStage::Connected);
         while self.parts.table.find(&self.dialer.peer).is_some() {
             tokio::select! {
                 () = self.parts.stop.cancelled() => return,
@@ -181,12 +213,14 @@ impl<D: Dispatch> Running<D> {
         } else {
             tracing::debug!(peer = %self.dialer.peer, failures, "dial failed again");
         }
+        self.dialer.progress.note_failure();
         self.dialer.told.send_replace(Some(Arc::new(error)));
     }
 
     /// Waits before the next dial: less where somebody waits for the peer, but not less than a peer
     /// that stopped would have us stay away, if that is short.
     async fn pause(&self, failures: u32, stay_away: Duration) {
+        self.dialer.progress.note(DialStage::Waiting);
         let Limits { redial_min, redial_max, .. } = self.parts.limits;
         let wait = longest_wait(failures, redial_min, redial_max).mul_f64(rand::random());
         let wait = wait.max(stay_away.min(redial_max));

@@ -22,7 +22,7 @@ use crate::transport::{Came, MessageReader, Outbox, ReadError};
 
 /// Answers on a stream that turned out to be a lane, until it ends.
 pub(super) async fn serve_lane<D: Dispatch>(stream: StreamAnswer<D>) {
-    let StreamAnswer { on, mut writer, mut reader } = stream;
+    let StreamAnswer { on, mut writer, mut reader, open: _open } = stream;
     if !on.session.facts().lanes {
         return on.session.close(CloseCode::ProtocolError, "a lane that was not agreed on");
     }

@@ -11,6 +11,7 @@ mod incoming;
 mod lane;
 mod lane_answer;
 mod path;
+mod progress;
 mod pulse;
 mod rule;
 mod serve;
@@ -44,6 +45,7 @@ pub(crate) use incoming::{Doorway, welcome_all};
 use lane::Lane;
 pub(crate) use lane::{Landed, Unanswered};
 use path::Path;
+pub(crate) use progress::{DialStage, DialUnderWay};
 pub(crate) use rule::Dialed;
 pub(crate) use table::Table;
 
@@ -98,6 +100,8 @@ struct Inner {
     requests_in: AtomicU64,
     /// Subscriptions of ours that are live.
     listening: AtomicUsize,
+    /// Streams that are open, but for the control stream.
+    streams: AtomicUsize,
     complaints: Complaints,
 }
 
@@ -117,6 +121,23 @@ pub(crate) struct Facts {
     pub(crate) lane_message_bytes: Option<usize>,
     pub(crate) dialed: Dialed,
     pub(crate) since: Instant,
+}
+
+/// A stream that is open, counted until this is dropped.
+#[derive(Debug)]
+struct OpenStream(Session);
+
+impl OpenStream {
+    fn on(session: &Session) -> Self {
+        session.inner.streams.fetch_add(1, Ordering::Relaxed);
+        Self(session.clone())
+    }
+}
+
+impl Drop for OpenStream {
+    fn drop(&mut self) {
+        self.0.inner.streams.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// How far a session is.
@@ -163,6 +184,7 @@ impl Session {
             requests_out: AtomicU64::new(0),
             requests_in: AtomicU64::new(0),
             listening: AtomicUsize::new(0),
+            streams: AtomicUsize::new(0),
             complaints: Complaints::default(),
         };
         (Self { inner: Arc::new(inner) }, to_write)
@@ -190,6 +212,18 @@ impl Session {
     /// The smoothed round-trip time.
     pub(crate) fn round_trip(&self) -> Duration {
         self.inner.connection.rtt()
+    }
+
+    /// Packets sent so far, and those of them that were lost.
+    pub(crate) fn packets(&self) -> (u64, u64) {
+        let path = self.inner.connection.stats().path;
+        (path.sent_packets, path.lost_packets)
+    }
+
+    /// How many streams are open: the control stream, the lanes, and one for each request and each
+    /// subscription that is not on a lane.
+    pub(crate) fn streams(&self) -> usize {
+        1 + self.inner.streams.load(Ordering::Relaxed)
     }
 
     /// Requests sent and received so far.

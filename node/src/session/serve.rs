@@ -18,7 +18,7 @@ use super::lane::Lane;
 use super::pulse::Pulse;
 use super::stay_away::stay_away;
 use super::turn::turn;
-use super::{Session, Stage, Table};
+use super::{OpenStream, Session, Stage, Table};
 use crate::config::Limits;
 use crate::transport::{MessageReader, MessageWriter, ReadError, streams};
 use crate::visible::visible;
@@ -331,6 +331,7 @@ impl<D: Dispatch> Serving<D> {
             on: self.answering.clone(),
             writer,
             reader: self.reader_of(recv, self.request_bytes),
+            open: OpenStream::on(&self.session),
         };
         if self.away.is_some() {
             self.requests.spawn(stream.refuse(going_away()));
@@ -351,7 +352,8 @@ impl<D: Dispatch> Serving<D> {
         let Some(Ok((send, recv))) = connection.open_bi().now_or_never() else { return };
         let lane = Arc::new(Lane::new(inner.permits_max as usize));
         let (writer, reader) = (MessageWriter::new(send), self.reader_of(recv, self.answer_bytes));
-        self.lane.spawn(lane.clone().run(writer, reader));
+        let (running, open) = (lane.clone().run(writer, reader), OpenStream::on(&self.session));
+        self.lane.spawn(running.inspect(move |_| drop(open)));
         // It was empty above, and only this task fills it.
         let _ = inner.lane.set(lane);
     }

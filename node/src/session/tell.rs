@@ -26,7 +26,7 @@ pub(super) async fn tell_all<D: Dispatch>(
     mut events: Box<dyn Events>,
     mut entry: D::Entry,
 ) {
-    let StreamAnswer { on, mut writer, .. } = stream;
+    let StreamAnswer { on, mut writer, open: _open, .. } = stream;
     let mut stage = on.session.inner.stage.subscribe();
     let end = match timeout(on.message_send, writer.send(response)).await {
         Ok(Ok(())) => tell(&mut writer, &mut *events, &mut stage).await,

@@ -38,6 +38,17 @@ pub struct Once {
     pub params: [u8; 32],
 }
 
+/// How a store is at the moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StoreState {
+    /// The newest durable revision.
+    pub revision: Revision,
+    /// How many bytes its file has; in memory, what would be its file. 0 once it is closed.
+    pub bytes: u64,
+    /// Whether it takes no writes, because one could not be made durable.
+    pub read_only: bool,
+}
+
 /// Records by key, each write of which is a change in one order, durable before it is answered.
 ///
 /// A read sees every write that was answered before it began, and none that is not yet durable.
@@ -121,6 +132,9 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// The newest durable revision, and a way to wait for the next: when it has moved on, reads
     /// see what it stands for.
     fn newest(&self) -> watch::Receiver<Revision>;
+
+    /// How the store is at the moment.
+    fn state(&self) -> StoreState;
 
     /// Finishes the writes that were handed over, then lets go of the data; later calls answer
     /// [`StoreError::Closed`]. Closing twice is closing once.

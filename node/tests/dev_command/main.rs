@@ -28,6 +28,12 @@ fn a_running_network_is_the_context_of_the_other_commands() {
     assert_eq!(code, 0, "{messages}");
     assert!(person.contains("created_by  you"), "{person}");
 
+    let (code, status, messages) = home.run(&["status", "hub", "-o", "json"]);
+    let status: Value = serde_json::from_str(&status).expect(&messages);
+    assert_eq!((code, &status["name"], &status["role"]), (0, &"hub".into(), &"server".into()));
+    let (code, _, messages) = home.run(&["status", "hbu"]);
+    assert!(code == 2 && messages.contains("its nodes are hub, desk,"), "{messages}");
+
     let nodes = home.nodes();
     let roles: Vec<_> = nodes.iter().map(|node| (&node["name"], &node["role"])).collect();
     assert_eq!(roles[0], (&"hub".into(), &"server".into()));

@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_path_to_error::Track;
 use thiserror::Error;
 
+use super::meant::meant;
 use super::scratch::{in_scratch, taken_out};
 use super::{DEPTH_MAX, MAPS_AROUND, MalformedError, Reader};
 use crate::text::shown;
@@ -159,7 +160,10 @@ fn fit(problem: &str) -> String {
 
 fn said(error: ciborium::de::Error<std::io::Error>) -> String {
     match error {
-        ciborium::de::Error::Semantic(_, sentence) => fit(&sentence),
+        ciborium::de::Error::Semantic(_, sentence) => match meant(&sentence) {
+            Some(name) => format!("{}; did you mean `{name}`?", fit(&sentence)),
+            None => fit(&sentence),
+        },
         ciborium::de::Error::RecursionLimitExceeded => MalformedError::TooDeep.to_string(),
         ciborium::de::Error::Io(_) | ciborium::de::Error::Syntax(_) => {
             "a value that its type cannot hold".to_owned()
@@ -181,11 +185,27 @@ mod tests {
     #[serde(deny_unknown_fields)]
     struct Order {
         lines: Vec<Line>,
+        #[serde(default)]
+        state: Option<State>,
+        #[serde(default)]
+        name: Option<crate::NodeName>,
+        #[serde(default)]
+        notes: std::collections::BTreeMap<String, String>,
+    }
+
+    #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Line {
+        count: u32,
+        #[serde(default)]
+        item: String,
     }
 
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
-    struct Line {
-        count: u32,
+    #[serde(rename_all = "snake_case")]
+    enum State {
+        Placed,
+        Shipped,
     }
 
     fn encoded(json: &serde_json::Value) -> Encoded {
@@ -194,27 +214,37 @@ mod tests {
 
     #[test]
     fn a_value_comes_back_as_it_went() {
-        let order = Order { lines: vec![Line { count: 3 }] };
+        let lines = vec![Line { count: 3, item: "tea".to_owned() }];
+        let order = Order { lines, state: None, name: None, notes: Default::default() };
         assert_eq!(Encoded::of(&order).unwrap().decode(), Ok(order));
     }
 
     #[test]
-    fn a_wrong_type_is_answered_with_the_path_to_the_field() {
-        let params = encoded(&serde_json::json!({"lines": [{"count": 1}, {"count": "two"}]}));
-        let error = params.decode::<Order>().unwrap_err();
-        assert_eq!(error.field.as_deref(), Some("lines[1].count"));
-        assert!(error.problem.contains("expected integer"), "{error}");
-    }
-
-    #[test]
-    fn missing_and_unknown_fields_are_named() {
-        let missing = encoded(&serde_json::json!({})).decode::<Order>().unwrap_err();
-        assert_eq!(missing.to_string(), "lines: missing field `lines`");
-        let within = encoded(&serde_json::json!({"lines": [{}]})).decode::<Order>().unwrap_err();
-        assert_eq!(within.field.as_deref(), Some("lines[0].count"));
-        let unknown = serde_json::json!({"lines": [], "lnes": 1});
-        let unknown = encoded(&unknown).decode::<Order>().unwrap_err();
-        assert!(unknown.to_string().contains("unknown field `lnes`"), "{unknown}");
+    fn what_is_wrong_is_answered_with_the_path_to_the_field() {
+        use serde_json::json;
+        let line = |line| json!({ "lines": [{"count": 1}, line] });
+        let table = [
+            (line(json!({"count": "two"})), Some("lines[1].count"), "expected integer"),
+            (line(json!({"count": -2})), Some("lines[1].count"), "negative"),
+            (line(json!({"count": 2.5})), Some("lines[1].count"), "`2.5`, expected integer"),
+            (line(json!({"count": null})), Some("lines[1].count"), "null, expected integer"),
+            (line(json!({"count": 2, "ietm": "a"})), Some("lines[1].ietm"), "mean `item`?"),
+            (line(json!({})), Some("lines[1].count"), "missing field `count`"),
+            (line(json!(2)), Some("lines[1]"), "integer `2`, expected map"),
+            (json!({"lines": {}}), Some("lines"), "map, expected array"),
+            (json!({"lines": [], "state": "shiped"}), Some("state"), "`placed` or `shipped`"),
+            (json!({"lines": [], "state": "shiped"}), Some("state"), "did you mean `shipped`?"),
+            (json!({"lines": [], "name": "a b"}), Some("name"), "\"a b\" is no node name"),
+            (json!({"lines": [], "notes": {"a": {"b": 1}}}), Some("notes.a"), "expected string"),
+            (json!({"lines": [], "lnes": 1}), Some("lnes"), "did you mean `lines`?"),
+            (json!({}), Some("lines"), "missing field `lines`"),
+            (json!([]), None, "sequence, expected map"),
+        ];
+        for (params, field, problem) in table {
+            let error = encoded(&params).decode::<Order>().unwrap_err();
+            assert_eq!(error.field.as_deref(), field, "{params}: {error}");
+            assert!(error.problem.contains(problem), "{params}: {error}");
+        }
     }
 
     #[test]

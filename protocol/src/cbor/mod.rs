@@ -2,6 +2,7 @@
 //! they came until somebody asks for a type.
 
 mod encoded;
+mod meant;
 mod reader;
 mod scratch;
 mod writer;

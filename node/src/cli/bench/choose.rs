@@ -70,6 +70,9 @@ mod tests {
             effect,
             about: String::new(),
             topics: Vec::new(),
+            params: None,
+            result: None,
+            example: None,
         };
         table.map(info).to_vec()
     }

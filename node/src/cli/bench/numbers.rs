@@ -38,7 +38,7 @@ pub(super) fn rate(per_s: f64) -> String {
 }
 
 /// A number with its thousands set apart: `41,203`.
-pub(super) fn grouped(number: u64) -> String {
+pub(in crate::cli) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let first = digits.len() % 3;
     let mut text = digits[..first].to_owned();

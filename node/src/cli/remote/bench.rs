@@ -103,7 +103,7 @@ fn answers(bench: &Bench) -> Router {
 /// Connects, and learns whether the peer can be asked for this.
 async fn prepare(node: &Node, bench: &Bench) -> Result {
     let peer = node.peer(bench.peer.as_str()).within(bench.deadline).fail_fast();
-    let enabled = peer.request(DescribeMethods {}).await.map_err(tell)?.methods;
+    let enabled = peer.request(DescribeMethods::default()).await.map_err(tell)?.methods;
     check_method(&bench.peer, &bench.load.method, bench.writes, &enabled)?;
     if bench.back.is_some() {
         let session = node.sessions().into_iter().find(|session| session.peer == bench.peer);

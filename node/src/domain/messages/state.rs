@@ -1,9 +1,12 @@
 //! What becomes of a message: it waits, is delivered, is read. It never goes back.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Where a message is on its way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum MessageState {
     /// It waits for its recipient.

@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use bothways_protocol::is_visible;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -15,8 +16,11 @@ pub const TEXT_MAX_CHARS: usize = 4096;
 /// Line feeds are the one thing in it that is not visible. Nothing in this program writes a text
 /// into a log, and what shows one escapes it ([`visible`](crate::visible), or JSON): it can neither
 /// break a line nor move a cursor.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(description = "What a message says: visible characters and line feeds")]
+#[schemars(extend("minLength" = 1, "maxLength" = TEXT_MAX_CHARS))]
+#[schemars(extend("pattern" = r"^\S([\s\S]*\S)?$"))]
 pub struct MessageText(String);
 
 /// A text that no message may have.
@@ -44,6 +48,10 @@ impl MessageText {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    pub(super) fn example() -> Self {
+        Self("The parcel is here".to_owned())
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is asked of the service, and what it answers.
 
 use bothways_protocol::{Cursor, Effect, Method, NodeName};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::state::MessageState;
@@ -19,7 +20,7 @@ const PAGE_BYTES: usize = 1024 * 1024;
 
 id! {
     /// The id of a message.
-    MessageId, MessageIdError, "messages",
+    MessageId, MessageIdError, "messages", "The id of a message",
     "this is no message's id: use one that messages.send or messages.list gave"
 }
 
@@ -38,7 +39,7 @@ impl MessageId {
 }
 
 /// Sends a message to a peer. Who sends it is who the certificate says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SendMessage {
     /// Whom it is for.
@@ -52,10 +53,15 @@ impl Method for SendMessage {
     const EFFECT: Effect = Effect::Writes;
     const ABOUT: &'static str = "Sends a message to a peer; it waits where the peer is away.";
     type Result = SentMessage;
+
+    fn example() -> Self {
+        let to = "desk".parse().expect("a node's name");
+        Self { to, text: MessageText::example() }
+    }
 }
 
 /// Reads the messages to the caller, or those from it, in the order in which they were sent.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ListMessages {
     /// Those to the caller (`in`, where nothing is said), or those from it (`out`).
@@ -67,8 +73,9 @@ pub struct ListMessages {
     /// Where to read on: the last page's `next`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<MessageId>,
-    /// How many messages at the most: 1 to [`PAGE_MAX`], else [`PAGE_DEFAULT`].
+    /// How many messages at the most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = PAGE_MAX), extend("default" = PAGE_DEFAULT))]
     pub limit: Option<u16>,
 }
 
@@ -76,16 +83,20 @@ impl Method for ListMessages {
     const NAME: &'static str = "messages.list";
     const EFFECT: Effect = Effect::Reads;
     const ABOUT: &'static str =
-        "Lists messages to the caller (box=out: from it), a page at a time.";
+        "Lists the messages to the caller, or those from it, a page at a time.";
     const MESSAGE_BYTES: usize = PAGE_BYTES;
     type Result = MessagesPage;
+
+    fn example() -> Self {
+        Self { side: Some(MessageBox::In), unread: Some(true), ..Self::default() }
+    }
 }
 
 /// Marks a message to the caller as read, and gives it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReadMessage {
-    /// Which.
+    /// Which message.
     pub id: MessageId,
 }
 
@@ -94,10 +105,14 @@ impl Method for ReadMessage {
     const EFFECT: Effect = Effect::Writes;
     const ABOUT: &'static str = "Marks a message to the caller as read, and gives it.";
     type Result = Message;
+
+    fn example() -> Self {
+        Self { id: MessageId::example() }
+    }
 }
 
 /// Which messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MessageBox {
     /// Those to the caller.
@@ -108,7 +123,7 @@ pub enum MessageBox {
 }
 
 /// What a send answers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SentMessage {
     /// The message's id.
     pub id: MessageId,
@@ -122,7 +137,7 @@ pub struct SentMessage {
 }
 
 /// One message, as it is at a revision.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Message {
     /// The id, given when it was sent.
     pub id: MessageId,
@@ -141,7 +156,7 @@ pub struct Message {
 }
 
 /// Some messages.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MessagesPage {
     /// The messages.
     pub messages: Vec<Message>,

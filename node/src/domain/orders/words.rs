@@ -1,6 +1,7 @@
 //! What is asked of the service, and what it answers.
 
 use bothways_protocol::{Cursor, Effect, Method, NodeName};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::state::OrderState;
@@ -24,7 +25,7 @@ const PAGE_BYTES: usize = 1024 * 1024;
 
 id! {
     /// The id of an order.
-    OrderId, OrderIdError, "orders",
+    OrderId, OrderIdError, "orders", "The id of an order",
     "this is no order's id: use one that orders.place or orders.list gave"
 }
 
@@ -38,7 +39,7 @@ impl OrderId {
 }
 
 /// Reads the price list.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ListPrices {}
 
@@ -47,38 +48,48 @@ impl Method for ListPrices {
     const EFFECT: Effect = Effect::Reads;
     const ABOUT: &'static str = "Reads the price list.";
     type Result = PriceList;
+
+    fn example() -> Self {
+        Self {}
+    }
 }
 
 /// Places an order. Whose it is, is who the certificate says; what it costs, the price list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlaceOrder {
-    /// What is ordered: 1 to [`LINES_MAX`] lines. Two lines may be of the same item, and stay two.
+    /// What is ordered. Two lines may be of the same item, and stay two.
+    #[schemars(length(min = 1, max = LINES_MAX))]
     pub lines: Vec<Line>,
 }
 
 impl Method for PlaceOrder {
     const NAME: &'static str = "orders.place";
     const EFFECT: Effect = Effect::Writes;
-    const ABOUT: &'static str = "Places an order: lines:='[{\"item\": \"coffee\", \"count\": 2}]'.";
+    const ABOUT: &'static str = "Places an order, at the prices of the price list.";
     type Result = Order;
+
+    fn example() -> Self {
+        Self { lines: vec![Line { item: "coffee".to_owned(), count: 2 }] }
+    }
 }
 
 /// Some of one item.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Line {
     /// Its name on the price list.
     pub item: String,
-    /// How many: 1 to [`COUNT_MAX`].
+    /// How many.
+    #[schemars(range(min = 1, max = COUNT_MAX))]
     pub count: u64,
 }
 
 /// Reads one order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GetOrder {
-    /// Which.
+    /// Which order.
     pub id: OrderId,
 }
 
@@ -87,10 +98,14 @@ impl Method for GetOrder {
     const EFFECT: Effect = Effect::Reads;
     const ABOUT: &'static str = "Reads one order.";
     type Result = Order;
+
+    fn example() -> Self {
+        Self { id: OrderId::example() }
+    }
 }
 
 /// Reads orders in the order in which they were placed, a page at a time.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ListOrders {
     /// Only those in this state.
@@ -102,8 +117,9 @@ pub struct ListOrders {
     /// Where to read on: the last page's `next`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<OrderId>,
-    /// How many orders at the most: 1 to [`PAGE_MAX`], else [`PAGE_DEFAULT`].
+    /// How many orders at the most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = PAGE_MAX), extend("default" = PAGE_DEFAULT))]
     pub limit: Option<u16>,
 }
 
@@ -113,13 +129,17 @@ impl Method for ListOrders {
     const ABOUT: &'static str = "Lists the caller's orders, and for staff those of all.";
     const MESSAGE_BYTES: usize = PAGE_BYTES;
     type Result = OrdersPage;
+
+    fn example() -> Self {
+        Self { state: Some(OrderState::Placed), limit: Some(10), ..Self::default() }
+    }
 }
 
 /// Declares what is done to an order that was placed.
 macro_rules! actions {
     ($($(#[$doc:meta])* $Action:ident = $name:literal, $about:literal;)*) => {
         $($(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
         #[serde(deny_unknown_fields)]
         pub struct $Action {
             /// Which order.
@@ -134,6 +154,10 @@ macro_rules! actions {
             const EFFECT: Effect = Effect::Writes;
             const ABOUT: &'static str = $about;
             type Result = Order;
+
+            fn example() -> Self {
+                Self { id: OrderId::example(), expect: None }
+            }
         })*
     };
 }
@@ -148,7 +172,7 @@ actions! {
 }
 
 /// One order, as it is at a revision. Amounts are in the currency's minor unit: cents of a euro.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Order {
     /// The id, given when it was placed.
     pub id: OrderId,
@@ -156,7 +180,7 @@ pub struct Order {
     pub customer: NodeName,
     /// How far it has come.
     pub state: OrderState,
-    /// What it costs.
+    /// What it costs, in the currency's minor unit.
     pub total: u64,
     /// The currency, by its code (ISO 4217).
     pub currency: String,
@@ -169,18 +193,18 @@ pub struct Order {
 }
 
 /// Some of one item, and what it cost.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PricedLine {
     /// Its name on the price list.
     pub item: String,
     /// How many.
     pub count: u64,
-    /// What one of them cost when the order was placed.
+    /// What one of them cost when the order was placed, in the currency's minor unit.
     pub price: u64,
 }
 
 /// Some orders.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OrdersPage {
     /// The orders.
     pub orders: Vec<Order>,
@@ -196,7 +220,7 @@ pub struct OrdersPage {
 }
 
 /// What can be ordered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PriceList {
     /// The currency, by its code (ISO 4217).
     pub currency: String,
@@ -205,7 +229,7 @@ pub struct PriceList {
 }
 
 /// What one item costs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Price {
     /// The item's name.
     pub item: String,

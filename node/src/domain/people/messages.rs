@@ -2,7 +2,8 @@
 
 use std::str::FromStr;
 
-use bothways_protocol::{Cursor, DisplayName, Effect, Method, NameError, NodeName};
+use bothways_protocol::{Cursor, DisplayName, Effect, Method, NAME_MAX_CHARS, NameError, NodeName};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::id::id;
@@ -18,7 +19,7 @@ pub const PAGE_MAX: u16 = 100;
 const PAGE_BYTES: usize = 128 * 1024;
 
 /// Creates one person in the directory.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreatePerson {
     /// What the person is called.
@@ -33,10 +34,14 @@ impl Method for CreatePerson {
     const EFFECT: Effect = Effect::Writes;
     const ABOUT: &'static str = "Creates one person in the directory.";
     type Result = Person;
+
+    fn example() -> Self {
+        Self { name: PersonName::example(), title: Some(Title::example()) }
+    }
 }
 
 /// Reads one person.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GetPerson {
     /// Whom to read.
@@ -48,10 +53,14 @@ impl Method for GetPerson {
     const EFFECT: Effect = Effect::Reads;
     const ABOUT: &'static str = "Reads one person of the directory.";
     type Result = Person;
+
+    fn example() -> Self {
+        Self { id: PersonId::example() }
+    }
 }
 
 /// Changes one person: what is not given stays as it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UpdatePerson {
     /// Whom to change.
@@ -70,12 +79,17 @@ pub struct UpdatePerson {
 impl Method for UpdatePerson {
     const NAME: &'static str = "people.update";
     const EFFECT: Effect = Effect::Writes;
-    const ABOUT: &'static str = "Changes the name or title of one person (title= takes it away).";
+    const ABOUT: &'static str = "Changes the name or title of one person.";
     type Result = Person;
+
+    fn example() -> Self {
+        let title = Some(TitleChange::To(Title::example()));
+        Self { id: PersonId::example(), name: None, title, expect: None }
+    }
 }
 
 /// Deletes one person.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeletePerson {
     /// Whom to delete.
@@ -90,17 +104,22 @@ impl Method for DeletePerson {
     const EFFECT: Effect = Effect::Writes;
     const ABOUT: &'static str = "Deletes one person from the directory.";
     type Result = DeletedPerson;
+
+    fn example() -> Self {
+        Self { id: PersonId::example(), expect: None }
+    }
 }
 
 /// Reads people in the order in which they were created, a page at a time.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ListPeople {
     /// Where to read on: the last page's `next`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<PersonId>,
-    /// How many people at the most: 1 to [`PAGE_MAX`], else [`PAGE_DEFAULT`].
+    /// How many people at the most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = PAGE_MAX), extend("default" = PAGE_DEFAULT))]
     pub limit: Option<u16>,
 }
 
@@ -110,10 +129,14 @@ impl Method for ListPeople {
     const ABOUT: &'static str = "Lists the people of the directory, a page at a time.";
     const MESSAGE_BYTES: usize = PAGE_BYTES;
     type Result = PeoplePage;
+
+    fn example() -> Self {
+        Self { after: None, limit: Some(10) }
+    }
 }
 
 /// One person, as the directory has it at a revision.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Person {
     /// The id, given when the person was created.
     pub id: PersonId,
@@ -130,7 +153,7 @@ pub struct Person {
 }
 
 /// What is left of a person that was deleted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DeletedPerson {
     /// Who it was.
     pub id: PersonId,
@@ -139,7 +162,7 @@ pub struct DeletedPerson {
 }
 
 /// Some people.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PeoplePage {
     /// The people.
     pub people: Vec<Person>,
@@ -156,13 +179,14 @@ pub struct PeoplePage {
 
 id! {
     /// The id of a person.
-    PersonId, PersonIdError, "people",
+    PersonId, PersonIdError, "people", "The id of a person",
     "this is no person's id: use one that people.create or people.list gave"
 }
 
 /// What a person is called: written as every [`DisplayName`] is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
+#[schemars(description = "What a person is called: visible characters, no white space at the ends")]
 pub struct PersonName(DisplayName);
 
 impl PersonName {
@@ -170,6 +194,10 @@ impl PersonName {
     #[must_use]
     pub fn as_str(&self) -> &str {
         self.0.as_str()
+    }
+
+    fn example() -> Self {
+        "Ann".parse().expect("a name")
     }
 }
 
@@ -182,8 +210,10 @@ impl FromStr for PersonName {
 }
 
 /// What a person does: written by the rules of a [`DisplayName`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(description = "What a person does: visible characters, no white space at the ends")]
+#[schemars(extend("minLength" = 1, "maxLength" = NAME_MAX_CHARS, "pattern" = r"^\S(.*\S)?$"))]
 pub struct Title(DisplayName);
 
 impl Title {
@@ -191,6 +221,10 @@ impl Title {
     #[must_use]
     pub fn as_str(&self) -> &str {
         self.0.as_str()
+    }
+
+    fn example() -> Self {
+        "Engineer".parse().expect("a title")
     }
 }
 
@@ -224,8 +258,10 @@ impl From<Title> for String {
 
 /// What becomes of a title. On the wire and on a command line it is the new title, or an empty
 /// text: no title is empty.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(description = "The new title; an empty text takes the title away")]
+#[schemars(extend("maxLength" = NAME_MAX_CHARS, "pattern" = r"^(\S(.*\S)?)?$"))]
 pub enum TitleChange {
     /// The person has no title from now on.
     Clear,

@@ -9,7 +9,7 @@
 
 use std::io;
 use std::ops::Bound;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use redb::{BackendError, StorageBackend};
 
@@ -34,6 +34,12 @@ impl<B> Clone for Disk<B> {
 impl<B: StorageBackend> Disk<B> {
     pub(super) fn over(file: B) -> Self {
         Self { file: Arc::new(file), fault: Arc::default(), kept: Arc::default() }
+    }
+
+    /// The file, for as long as the disk is held.
+    pub(super) fn file(&self) -> Weak<dyn StorageBackend> {
+        let file: Weak<B> = Arc::downgrade(&self.file);
+        file
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {

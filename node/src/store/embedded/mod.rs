@@ -20,7 +20,7 @@ mod view;
 mod writer;
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
     Change, ChangeKind, Changes, Key, Once, OpenError, Page, Prefix, Record, Revision, Store,
-    StoreError, StoreId, VALUE_MAX_BYTES, Write,
+    StoreError, StoreId, StoreState, VALUE_MAX_BYTES, Write,
 };
 use disk::Disk;
 use file::DataFolder;
@@ -85,6 +85,8 @@ pub struct Embedded {
     asks: mpsc::Sender<Ask>,
     /// What readers see; the writer publishes to it.
     view: Arc<View>,
+    /// To see how large it is; the writer lets go of it.
+    file: Weak<dyn StorageBackend>,
     /// The writer's thread; taken by the first `close`, which waits for it.
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -117,6 +119,7 @@ impl Embedded {
         bounds: &StoreBounds,
     ) -> Result<Self, OpenError> {
         let disk = Disk::over(backend);
+        let file = disk.file();
         let database = folder.database(disk.clone(), bounds.cache_bytes)?;
         let (asks, waiting) = mpsc::channel(bounds.queue.max(1));
         let writer = Writer::begin(database, Box::new(disk), folder.room(), waiting, bounds)
@@ -126,7 +129,7 @@ impl Embedded {
             .name("store".to_owned())
             .spawn(move || writer.run())
             .map_err(|source| folder.unusable(source))?;
-        Ok(Self { id, asks, view, thread: Mutex::new(Some(thread)) })
+        Ok(Self { id, asks, view, file, thread: Mutex::new(Some(thread)) })
     }
 
     async fn hand_over(&self, write: Write) -> Result<Change, StoreError> {
@@ -207,6 +210,15 @@ impl Store for Embedded {
 
     fn newest(&self) -> watch::Receiver<Revision> {
         self.view.newest()
+    }
+
+    fn state(&self) -> StoreState {
+        let bytes = self.file.upgrade().and_then(|file| file.len().ok());
+        StoreState {
+            revision: *self.view.newest().borrow(),
+            bytes: bytes.unwrap_or_default(),
+            read_only: self.view.is_read_only(),
+        }
     }
 
     fn close(&self) -> BoxFuture<'_, Result<(), StoreError>> {

@@ -1,5 +1,6 @@
 //! Where readers and the writer meet: the last snapshot, and the last changes in memory.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 
 use tokio::sync::watch;
@@ -14,6 +15,8 @@ pub(super) struct View {
     /// `None` once the store is closed.
     seen: RwLock<Option<Seen>>,
     newest: watch::Sender<Revision>,
+    /// No write is taken, for those who only look.
+    read_only: AtomicBool,
 }
 
 /// The store at one revision.
@@ -28,7 +31,8 @@ impl View {
     pub(super) fn of(snapshot: Snapshot) -> Self {
         let (newest, snapshot) = (snapshot.newest(), Arc::new(snapshot));
         let seen = Seen { snapshot, tail: Tail::behind(newest) };
-        Self { seen: RwLock::new(Some(seen)), newest: watch::Sender::new(newest) }
+        let (seen, newest) = (RwLock::new(Some(seen)), watch::Sender::new(newest));
+        Self { seen, newest, read_only: AtomicBool::new(false) }
     }
 
     /// The newest snapshot.
@@ -57,6 +61,16 @@ impl View {
     /// The newest revision that readers see, and a way to wait for the next.
     pub(super) fn newest(&self) -> watch::Receiver<Revision> {
         self.newest.subscribe()
+    }
+
+    /// Whether no write is taken at the moment.
+    pub(super) fn is_read_only(&self) -> bool {
+        self.read_only.load(Ordering::Relaxed)
+    }
+
+    /// Notes whether writes are taken.
+    pub(super) fn note_read_only(&self, read_only: bool) {
+        self.read_only.store(read_only, Ordering::Relaxed);
     }
 
     /// Lets readers see a snapshot and the changes that led to it, and wakes those who wait.

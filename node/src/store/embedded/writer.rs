@@ -112,6 +112,7 @@ impl Writer {
             Ok(snapshot) => {
                 self.view.publish(snapshot, std::iter::empty());
                 self.stopped = None;
+                self.view.note_read_only(false);
                 tracing::info!("store writes again");
             }
             Err(error) => stopped.give_up(error.to_string()),
@@ -156,6 +157,7 @@ impl Writer {
                 let in_doubt = writes.iter().filter_map(|write| write.once.clone()).collect();
                 let stopped = Stopped::by(&stop, in_doubt, self.bounds.mend_every);
                 let stopped = self.stopped.insert(stopped);
+                self.view.note_read_only(true);
                 writes.iter().map(|_| Err(stopped.doubt())).collect()
             }
         }

@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 
 use super::*;
-use crate::store::{ChangeKind, Changes, Key, Page, StoreId, Write};
+use crate::store::{ChangeKind, Changes, Key, Page, StoreId, StoreState, Write};
 
 /// A store in which somebody else writes right after a read has been answered.
 #[derive(Debug)]
@@ -74,6 +74,9 @@ impl Store for Meddled {
     }
     fn newest(&self) -> watch::Receiver<Revision> {
         self.store.newest()
+    }
+    fn state(&self) -> StoreState {
+        self.store.state()
     }
     fn close(&self) -> BoxFuture<'_, Result<(), StoreError>> {
         self.store.close()

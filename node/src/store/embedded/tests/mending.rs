@@ -67,12 +67,15 @@ async fn a_store_writes_again_once_its_disk_does() {
         let again = put_once(&store, "b.x", acknowledged.into()).await;
         assert!(matches!(again, Err(StoreError::InDoubt { .. })), "{again:?}");
         assert_eq!(*newest.borrow_and_update(), Revision(acknowledged));
+        let StoreState { revision, bytes, read_only } = store.state();
+        assert!(read_only && bytes > 0 && revision == Revision(acknowledged));
         assert!(store.get(&key("a.07")).await.unwrap().is_some());
 
         left.store(u64::MAX, Ordering::SeqCst);
         let next = until_it_writes(&store, "c.2").await;
         // What was in doubt was stored, and its repeat acts no second time.
         assert_eq!(next.revision, Revision(acknowledged + 2));
+        assert!(!store.state().read_only);
         let repeated = put_once(&store, "b.x", acknowledged.into()).await.unwrap();
         assert_eq!(repeated.revision, Revision(acknowledged + 1));
         assert_eq!(store.done(&once(acknowledged.into())).await.unwrap(), Some(repeated));

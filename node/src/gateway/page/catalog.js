@@ -1,0 +1,51 @@
+// What each peer enables, read once and kept.
+
+import { get } from "./api.js";
+import { node } from "./node.js";
+
+const AT_ONCE = 6;
+const kept = new Map();
+
+/** The methods of a peer, with their schemas. */
+export function methodsOf(peer) {
+  if (!kept.has(peer)) {
+    const asked = get(`/v1/methods/${encodeURIComponent(peer)}`).then((answer) => answer.methods ?? []);
+    asked.catch(() => kept.delete(peer));
+    kept.set(peer, asked);
+  }
+  return kept.get(peer);
+}
+
+/** One method of a peer, or nothing. */
+export async function methodOf(peer, name) {
+  return (await methodsOf(peer)).find((method) => method.name === name);
+}
+
+/** Forgets what is known: the next look asks again. */
+export function forget() {
+  kept.clear();
+}
+
+/** Peers that answer requests, this node first where it does. */
+export function answering(status = node.get().status) {
+  if (!status) return [];
+  const names = (status.sessions ?? []).filter((session) => session.role !== "client").map((session) => session.peer);
+  if (status.role !== "client") names.push(status.name);
+  return [...new Set(names)];
+}
+
+/** Tells of each peer that enables a method, as soon as it is known; resolves when all are asked. */
+export async function peersWith(method, onFound, { signal } = {}) {
+  const names = answering();
+  const found = [];
+  const ask = async () => {
+    for (let peer = names.shift(); peer !== undefined && !signal?.aborted; peer = names.shift()) {
+      const has = await methodOf(peer, method).catch(() => null);
+      if (!has || signal?.aborted) continue;
+      found.push(peer);
+      onFound(peer);
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, ask));
+  return found;
+}

@@ -1,0 +1,47 @@
+// JSON as people read it: indented, its kinds told apart by colour, each string on one line.
+
+import { el, ours } from "./dom.js";
+
+const LONGEST = 200_000;
+
+/** A listing of a JSON value. */
+export function jsonView(value) {
+  const pre = el("pre.json.mono", { tabindex: "0" });
+  const budget = { left: LONGEST };
+  write(pre, value, "", budget);
+  if (budget.left <= 0) pre.append(ours("\n"), "… the rest is not shown");
+  return pre;
+}
+
+function write(pre, value, indent, budget) {
+  if (budget.left <= 0) return;
+  if (Array.isArray(value)) {
+    group(pre, "[", "]", value, indent, budget, (item, inner) => write(pre, item, inner, budget));
+  } else if (value && typeof value === "object") {
+    group(pre, "{", "}", Object.entries(value), indent, budget, ([name, item], inner) => {
+      token(pre, "key", JSON.stringify(name), budget);
+      pre.append(": ");
+      write(pre, item, inner, budget);
+    });
+  } else {
+    token(pre, typeof value === "string" ? "string" : "plain", JSON.stringify(value) ?? "", budget);
+  }
+}
+
+function group(pre, open, close, items, indent, budget, each) {
+  if (!items.length) return void pre.append(open + close);
+  const inner = `${indent}  `;
+  pre.append(open);
+  items.forEach((item, at) => {
+    if (budget.left <= 0) return;
+    pre.append(ours(`\n${inner}`));
+    each(item, inner);
+    if (at < items.length - 1) pre.append(",");
+  });
+  pre.append(ours(`\n${indent}`), close);
+}
+
+function token(pre, kind, text, budget) {
+  budget.left -= text.length;
+  pre.append(el(`span.j-${kind}`, {}, text));
+}

@@ -1,0 +1,63 @@
+// The node this page belongs to: its status as it changes, and whether it is there at all.
+
+import { onTrouble } from "./api.js";
+import { follow, parsed } from "./sse.js";
+import { store } from "./store.js";
+
+/**
+ * `phase`: `starting`, `live`, `lost` or `access` (this browser has no right to ask).
+ * `epoch` grows whenever the node is back after it was lost: what was read before may be old.
+ */
+export const node = store({ phase: "starting", status: null, seenAt: null, retryAt: null, epoch: 0, restarted: false, refused: null });
+
+let live = null;
+
+/** Begins to follow the node. */
+export function start() {
+  live?.close();
+  node.set({ phase: "starting", refused: null });
+  live = follow("/v1/status/live", {
+    onEvent: ({ event, data }) => {
+      const status = event === "status" ? parsed(data) : null;
+      if (status) arrived(status);
+    },
+    onState: ({ phase, retryAt, problem }) => {
+      if (node.get().phase === "access" || phase === "open") return;
+      if (phase === "waiting") lost(retryAt);
+      else if (problem) node.set({ phase: "access", refused: problem });
+    },
+  });
+}
+
+/** Tries to reach the node at once. */
+export function retryNow() {
+  live?.retry();
+}
+
+/** The node's own name, or an empty text while it is not known. */
+export function ourName() {
+  return node.get().status?.name ?? "";
+}
+
+function arrived(status) {
+  const { phase, epoch, status: before } = node.get();
+  const back = phase === "lost";
+  const restarted = back && before?.started_ms !== undefined && before.started_ms !== status.started_ms;
+  node.set({ phase: "live", status, seenAt: Date.now(), retryAt: null, restarted, epoch: back ? epoch + 1 : epoch });
+}
+
+function lost(retryAt) {
+  node.set({ phase: "lost", retryAt });
+}
+
+onTrouble({
+  access: (problem) => {
+    live?.close();
+    node.set({ phase: "access", refused: problem });
+  },
+  unreachable: () => {
+    if (node.get().phase !== "live") return;
+    lost(null);
+    live?.retry();
+  },
+});

@@ -1,0 +1,38 @@
+// Choosing at which peer a service is used: those that enable it, found as they answer.
+
+import { peersWith } from "./catalog.js";
+import { el, fill, testid } from "./dom.js";
+
+/** A select: `{node, seek(method, wanted), close}`; `onChoose(peer | null)` is called for a choice. */
+export function peerChoice(onChoose) {
+  const select = el("select", { "aria-label": "At which peer", ...testid("peer-choice"), on: { change: () => choose(select.value) } });
+  const node = el("label.at-peer", {}, el("span", {}, "at"), select);
+  let abort = new AbortController();
+  let chosen = null;
+  const choose = (peer) => {
+    if (peer === chosen) return;
+    chosen = peer;
+    select.value = peer ?? "";
+    onChoose(peer);
+  };
+  return {
+    node,
+    /** Asks all peers again; takes the wanted one, else the first that answers. */
+    async seek(method, wanted) {
+      abort.abort();
+      abort = new AbortController();
+      const { signal } = abort;
+      const names = new Set();
+      chosen = null;
+      const found = await peersWith(method, (peer) => {
+        names.add(peer);
+        fill(select, [...names].sort().map((name) => el("option", { value: name }, name)));
+        select.value = chosen ?? peer;
+        if (!chosen && (!wanted || wanted === peer)) choose(peer);
+      }, { signal });
+      if (signal.aborted || chosen) return;
+      choose(found.sort()[0] ?? null);
+    },
+    close: () => abort.abort(),
+  };
+}

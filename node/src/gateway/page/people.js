@@ -1,0 +1,19 @@
+// The view of the people in a directory.
+
+import { el } from "./dom.js";
+import { serviceView } from "./service.js";
+
+const KIND = {
+  service: "people", title: "People", one: "person", row: "person-row",
+  columns: [
+    { name: "Name", main: true, show: (person) => el("span.person", {}, el("span.avatar", { "aria-hidden": "true" }, [...String(person.name ?? "?")][0]), el("span", {}, person.name)) },
+    { name: "Title", show: (person) => person.title ?? el("span.dim", {}, "–") },
+    { name: "Created by", show: (person) => person.created_by ?? el("span.dim", {}, "–") },
+    { name: "Revision", num: true, show: (person) => String(person.revision) },
+  ],
+};
+
+/** Shows it in `root`. */
+export function peopleView(root, query) {
+  return serviceView(root, query, KIND);
+}

@@ -1,0 +1,5 @@
+// Sets the colour scheme before the first paint: what was chosen, else what the system says.
+(() => {
+  const choice = localStorage.getItem("bothways.theme");
+  if (choice === "light" || choice === "dark") document.documentElement.dataset.theme = choice;
+})();
