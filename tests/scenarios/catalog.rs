@@ -1,22 +1,19 @@
 //! What a node tells of its methods: enough for a person to use them, and for a program to check
 //! what it sends and gets.
 
+use bothways::Node;
 use bothways::protocol::{Encoded, Failure};
 use bothways::service::{DescribeMethods, MethodInfo};
-use bothways::{Node, Services};
 use bothways_tests::{Lab, Network, soon};
 use jsonschema::Validator;
 use serde_json::{Value as Json, json};
 
-use crate::support::ask;
+use crate::support::{Hub, ask};
 
 /// A hub that enables all that this program brings along, and methods of a test's own; and a peer.
-async fn hub_and_desk(network: &Network) -> (Node, Node) {
-    let plan = network.node("hub").listening().plan();
-    let services = Services::open(&plan).unwrap();
-    let routes = services.router().and(Lab::new().routes());
-    let hub = Node::start(plan, routes).await.unwrap();
-    let desk = network.node("desk").dialing(&hub).start().await;
+async fn hub_and_desk(network: &Network) -> (Hub, Node) {
+    let hub = Hub::of(network.node("hub").listening().answering(Lab::new().routes())).await;
+    let desk = network.node("desk").dialing(&hub.node).start().await;
     (hub, desk)
 }
 
