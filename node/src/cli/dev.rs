@@ -25,7 +25,7 @@ use clap::{Args, Subcommand};
 use super::contexts::Folders;
 use super::{Advise, Exit, Globals, Result, Trouble};
 
-pub(super) use merged::Requests;
+pub(super) use merged::{Requests, logs_in};
 pub(super) use script::{Supervised, SupervisedArgs};
 pub(super) use signals::Signals;
 

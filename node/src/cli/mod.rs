@@ -27,6 +27,7 @@ mod remote;
 mod run;
 mod settings;
 mod status;
+mod topics;
 mod trace;
 mod trouble;
 mod watch;

@@ -39,7 +39,8 @@ impl Logs {
             return Err(Trouble::new(Exit::Usage, what)
                 .with_hint(format!("its nodes are {}", names.join(", "))));
         }
-        let mut follow = Follow::of(&ground, &names, only, globals)?;
+        let mut follow =
+            Follow::of(ground.supervisor_log(), ground.logs_of(&names)?, only, globals);
         if !self.follow {
             return follow.all();
         }

@@ -8,8 +8,7 @@ use bothways_protocol::NodeName;
 use serde_json::{Map, Value};
 use tokio::time::{sleep, timeout};
 
-use super::events::{EVENT, EVENT_TARGET};
-use super::merged::{Entry, Line, Tail};
+use super::merged::{EVENT, EVENT_TARGET, Entry, Line, Tail};
 use super::network::{Ground, Wishes};
 use super::script::Answer;
 use super::topology::{Results, Step, StoryCall, resolve};

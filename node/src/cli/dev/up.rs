@@ -186,7 +186,8 @@ impl Up {
             }
             announce(&network.state, &network.ground, folders, globals, false).await?;
             let names: Vec<_> = network.state.nodes.iter().map(|node| node.name.clone()).collect();
-            let follow = Follow::of(&network.ground, &names, None, globals)?;
+            let logs = network.ground.logs_of(&names)?;
+            let follow = Follow::of(network.ground.supervisor_log(), logs, None, globals);
             Following::start(follow).map(Some)
         };
         let mut following = match ready().await {

@@ -6,9 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bothways::exchange::Outcome;
 
 use super::Seen;
-use crate::cli::dev::events::{EVENT, EVENT_TARGET};
-use crate::cli::dev::merged::Event;
-use crate::cli::dev::script::{FAILED, SCRIPT_TARGET};
+use crate::cli::dev::merged::{EVENT, EVENT_TARGET, Event, FAILED, SCRIPT_TARGET};
 use crate::cli::dev::topology::{Step, StoryCall, Topology};
 
 /// What the logs tell of a story.

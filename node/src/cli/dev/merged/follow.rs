@@ -1,7 +1,7 @@
 //! The merged log on standard output: reads the nodes' logs as they grow.
 
-use std::collections::VecDeque;
-use std::path::Path;
+use std::collections::{BTreeMap, VecDeque};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -15,8 +15,6 @@ use super::line::{Entry, Line};
 use super::merge::{Merge, Merged, What};
 use super::paint::Paint;
 use super::tail::Tail;
-use crate::cli::dev::network::Ground;
-use crate::cli::dev::topology::PERSON;
 use crate::cli::{Globals, Out, Result};
 
 /// How often the logs are looked at.
@@ -44,23 +42,20 @@ pub(super) struct Source {
 }
 
 impl Follow {
+    /// Of the supervisor's log and those of the nodes, by their names.
     pub(in crate::cli::dev) fn of(
-        ground: &Ground,
-        nodes: &[String],
+        supervisor: PathBuf,
+        nodes: BTreeMap<String, PathBuf>,
         only: Option<String>,
         globals: &Globals,
-    ) -> Result<Self> {
-        let mut names = nodes.to_vec();
-        names.push(PERSON.to_owned());
-        names.sort();
-        let mut sources = vec![Source::of(None, Tail::of(ground.supervisor_log()))];
-        for name in &names {
-            let tail = Tail::of(ground.log(&name.parse()?));
-            sources.push(Source::of(Some(name.clone()), tail));
-        }
+    ) -> Self {
+        let names: Vec<_> = nodes.keys().cloned().collect();
+        let mut sources = vec![Source::of(None, Tail::of(supervisor))];
+        let nodes = nodes.into_iter().map(|(name, log)| Source::of(Some(name), Tail::of(log)));
+        sources.extend(nodes);
         let out = globals.out();
         let paint = Paint::of(&names, out.is_styled());
-        Ok(Self { sources, merge: Merge::of(names), paint, out, only })
+        Self { sources, merge: Merge::of(names), paint, out, only }
     }
 
     /// Writes all that there is.
