@@ -16,6 +16,7 @@ mod dev;
 mod exit;
 mod link;
 mod man;
+mod merged;
 mod methods;
 mod output;
 mod params;

@@ -4,7 +4,7 @@ use bothways::{Node, RequestError};
 use bothways_protocol::{NodeName, Watch};
 use tokio::task::JoinSet;
 
-use super::merged::{EVENT, EVENT_TARGET};
+use crate::cli::merged::{EVENT, EVENT_TARGET};
 use crate::cli::topics::by_service;
 
 /// The name under which a peer remembers how far a node has come.

@@ -4,8 +4,8 @@ use bothways_protocol::{NetworkName, NodeName};
 use clap::Args;
 
 use super::choose::the_network;
-use super::merged::Follow;
 use crate::cli::contexts::Folders;
+use crate::cli::merged::Follow;
 use crate::cli::{Exit, Globals, Result, Trouble};
 
 const EXAMPLES: &str = "\

@@ -17,9 +17,9 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::events;
-use super::merged::{FAILED, NOT_SENT, SCRIPT_TARGET};
 use super::topology::{Call, NodeSpec};
 use crate::cli::Result;
+use crate::cli::merged::{FAILED, NOT_SENT, SCRIPT_TARGET};
 use bothways::json::Shown;
 
 /// What the supervisor says on standard input when the scripts may begin.

@@ -11,13 +11,13 @@ use tokio::time::{Instant, sleep};
 use super::announce::{announce, program};
 use super::audit::Seen;
 use super::detach;
-use super::merged::{Follow, Following};
 use super::network::Ground;
 use super::network::{Network, Wishes, end_leftovers};
 use super::signals::Signals;
 use super::story::Story;
 use super::topology::{Call, Topology};
 use crate::cli::contexts::{Folders, Kind};
+use crate::cli::merged::{Follow, Following};
 use crate::cli::{Advise, Exit, Globals, OutputError, Result, Trouble};
 
 const EXAMPLES: &str = "\

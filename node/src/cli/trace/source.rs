@@ -12,7 +12,7 @@ use bothways_protocol::NetworkName;
 use clap::Args;
 
 use crate::cli::dev;
-use crate::cli::dev::logs_in;
+use crate::cli::merged::logs_in;
 use crate::cli::{Exit, Result, Trouble};
 
 /// Where to read.

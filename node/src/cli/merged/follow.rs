@@ -23,7 +23,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(40);
 const BATCH_LINES: usize = 256;
 
 /// Reads the logs of one network, and writes what they tell to standard output.
-pub(in crate::cli::dev) struct Follow {
+pub(in crate::cli) struct Follow {
     sources: Vec<Source>,
     merge: Merge,
     paint: Paint,
@@ -43,7 +43,7 @@ pub(super) struct Source {
 
 impl Follow {
     /// Of the supervisor's log and those of the nodes, by their names.
-    pub(in crate::cli::dev) fn of(
+    pub(in crate::cli) fn of(
         supervisor: PathBuf,
         nodes: BTreeMap<String, PathBuf>,
         only: Option<String>,
@@ -59,14 +59,14 @@ impl Follow {
     }
 
     /// Writes all that there is.
-    pub(in crate::cli::dev) fn all(&mut self) -> Result {
+    pub(in crate::cli) fn all(&mut self) -> Result {
         self.turn()?;
         let rest = self.merge.end();
         self.write(&rest)
     }
 
     /// Writes what comes, until told that nothing more will.
-    pub(in crate::cli::dev) fn on(&mut self, goes_on: impl Fn() -> bool) -> Result {
+    pub(in crate::cli) fn on(&mut self, goes_on: impl Fn() -> bool) -> Result {
         while goes_on() {
             self.turn()?;
             let late = self.merge.at(Timestamp::now().as_microsecond());
@@ -150,14 +150,14 @@ impl Source {
 
 /// A merged log that is written on a thread of its own: a terminal that stands still holds up
 /// nothing else.
-pub(in crate::cli::dev) struct Following {
+pub(in crate::cli) struct Following {
     ends: Arc<AtomicBool>,
     /// Tells how the thread ended; gone once it has told.
     ended: Option<oneshot::Receiver<Result>>,
 }
 
 impl Following {
-    pub(in crate::cli::dev) fn start(mut follow: Follow) -> Result<Self> {
+    pub(in crate::cli) fn start(mut follow: Follow) -> Result<Self> {
         let ends = Arc::new(AtomicBool::new(false));
         let (told, ended) = oneshot::channel();
         let told_to_end = ends.clone();
@@ -169,7 +169,7 @@ impl Following {
     }
 
     /// Waits until the log cannot be written any more; for ever where that was told before.
-    pub(in crate::cli::dev) async fn broken(&mut self) -> Result {
+    pub(in crate::cli) async fn broken(&mut self) -> Result {
         let Some(ended) = &mut self.ended else { return std::future::pending().await };
         let how = ended.await.unwrap_or(Ok(()));
         self.ended = None;
@@ -177,7 +177,7 @@ impl Following {
     }
 
     /// Writes what is left, if the terminal takes it.
-    pub(in crate::cli::dev) async fn end(self) -> Result {
+    pub(in crate::cli) async fn end(self) -> Result {
         const PATIENCE: Duration = Duration::from_secs(2);
         self.ends.store(true, Ordering::Relaxed);
         let Some(ended) = self.ended else { return Ok(()) };
