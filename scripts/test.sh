@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs every test: unit, documentation, scenarios with real nodes, the program as a user runs it, a
-# few rounds of scripts/faults.sh.
+# few rounds of scripts/faults.sh, the page in a browser.
 # Installs what they need (Debian packages, through apt) and says what could not be run.
 #
 #   scripts/test.sh            all
@@ -27,12 +27,20 @@ else
     left_out+=('power cuts: they take root')
 fi
 
+browser=yes
+for tool in 'node nodejs' 'npm npm' 'chromium chromium'; do
+    need_package ${tool% *} ${tool#* } || { missing+=("${tool#* }: the page is not looked at"); browser=no; }
+done
+
 # The scenarios run the program: it has to be there, and new.
 cargo build --workspace --all-targets --locked
 status=0
 cargo test --workspace --locked --no-fail-fast -- "$@" || status=$?
 if [ $# -eq 0 ]; then
     ./scripts/launch.sh --once || { status=1; echo 'test: launch.sh --once failed' >&2; }
+    if [ "$browser" = yes ]; then
+        ./tests/page/run.sh || { status=1; echo 'test: the page failed' >&2; }
+    fi
 fi
 
 for note in "${left_out[@]}"; do printf 'test: NOT RUN, %s\n' "$note" >&2; done

@@ -205,6 +205,30 @@ async fn the_methods_of_a_peer_are_told_with_their_schemas() {
 }
 
 #[tokio::test]
+async fn each_record_of_the_node_is_told_as_it_is_made_and_can_be_looked_up() {
+    let (_hub, _services, browser) = hub_and_browser(Router::default()).await;
+    let live = Asked::get("/v1/exchange/live").fields(browser.pass());
+    let mut live = live.stream(browser.address).await;
+    browser.ask(create("Ann")).await;
+    let told = live.next().await.unwrap();
+    let record = told.json();
+    assert_eq!(told.kind, "record");
+    assert_eq!((&record["method"], &record["dir"]), (&json!("people.create"), &json!("out")));
+
+    let past = browser.ask(Asked::get("/v1/exchange?last=5&method=people.create")).await.json();
+    let request = &past["exchanges"][0]["requests"][0];
+    assert_eq!((&request["from"], &request["to"]), (&json!("desk"), &json!("hub")));
+    assert_eq!((&request["code"], &request["span_id"]), (&json!("ok"), &record["span_id"]));
+    assert_eq!(request["out"]["trace_id"], record["trace_id"]);
+    let none = browser.ask(Asked::get("/v1/exchange?code=aborted")).await.json();
+    assert_eq!(none["exchanges"], json!([]));
+    for wrong in ["last=many", "code=fine", "peer=A", "colour=red"] {
+        let heard = browser.ask(Asked::get(&format!("/v1/exchange?{wrong}"))).await;
+        assert_eq!((heard.status, &heard.json()["code"]), (400, &json!("invalid_argument")));
+    }
+}
+
+#[tokio::test]
 async fn the_interface_is_described_as_open_api() {
     let (_hub, _services, browser) = hub_and_browser(Router::default()).await;
     let told = browser.ask(Asked::get("/v1/openapi.json?peer=hub")).await.json();

@@ -2,16 +2,17 @@
 
 use std::time::Duration;
 
+use bothways::json::Shown;
 use bothways_protocol::{IdempotencyKey, MethodName};
 use clap::Args;
+use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter};
 
 use super::caller::{Caller, CallerArgs, deadline, duration};
 use super::params::{meant_as_json, params};
 use super::peer::PeerArg;
 use super::present::human;
 use super::remote::{self, Request};
-use super::{Exit, Globals, Result, Trouble};
-use bothways::json::Shown;
+use super::{Exit, Globals, Result, Trouble, complete};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -32,11 +33,13 @@ In the result, what JSON cannot say is shown as CBOR's diagnostic notation: byte
 #[command(after_help = EXAMPLES)]
 pub(super) struct Call {
     /// A peer that the context knows, or name@host:port
+    #[arg(add = ArgValueCandidates::new(complete::peers))]
     peer: PeerArg,
     /// The method, such as people.create
+    #[arg(add = ArgValueCandidates::new(complete::methods))]
     method: MethodName,
     /// Params: name=text or name:=json
-    #[arg(value_name = "NAME=VALUE")]
+    #[arg(value_name = "NAME=VALUE", add = ArgValueCompleter::new(complete::params))]
     fields: Vec<String>,
     /// Params as JSON: @file (.cbor for CBOR), - for standard input, or the text itself
     #[arg(short, long, value_name = "@FILE|-|JSON", allow_hyphen_values = true)]

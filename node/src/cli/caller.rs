@@ -47,11 +47,8 @@ pub(super) struct Caller {
 impl CallerArgs {
     /// Who asks this peer.
     pub(super) fn caller(&self, peer: &PeerArg, globals: &Globals) -> Result<Caller> {
-        let context = match &self.config {
-            Some(_) => None,
-            None => Context::find(&Folders::of_user()?, globals.context.as_deref())?,
-        };
-        let settings = self.settings(peer, context.as_ref())?;
+        let context = self.context(globals)?;
+        let settings = self.settings(Some(peer), context.as_ref())?;
         if !settings.peers().any(|(name, _)| name == peer.name.as_str()) {
             return Err(unknown_peer(peer, &settings));
         }
@@ -67,7 +64,20 @@ impl CallerArgs {
         Ok(Caller { plan, log, network })
     }
 
-    fn settings(&self, peer: &PeerArg, context: Option<&Context>) -> Result<Settings> {
+    /// The names of the peers that whoever asks knows.
+    pub(super) fn known_peers(&self, globals: &Globals) -> Result<Vec<String>> {
+        let settings = self.settings(None, self.context(globals)?.as_ref())?;
+        Ok(settings.peers().map(|(name, _)| name.to_owned()).collect())
+    }
+
+    fn context(&self, globals: &Globals) -> Result<Option<Context>> {
+        match &self.config {
+            Some(_) => Ok(None),
+            None => Context::find(&Folders::of_user()?, globals.context.as_deref()),
+        }
+    }
+
+    fn settings(&self, peer: Option<&PeerArg>, context: Option<&Context>) -> Result<Settings> {
         let file = self.config.clone().or_else(|| context.map(|context| context.path.clone()));
         let known = file.is_some();
         let environment = std::env::vars_os().collect();
@@ -79,7 +89,7 @@ impl CallerArgs {
         }
     }
 
-    fn flags(&self, peer: &PeerArg) -> Vec<Flag> {
+    fn flags(&self, peer: Option<&PeerArg>) -> Vec<Flag> {
         let said = [
             ("--certificate", key::CERTIFICATE, &self.certificate),
             ("--key", key::KEY, &self.key),
@@ -88,10 +98,9 @@ impl CallerArgs {
         let said = said.into_iter().filter_map(|(flag, key, text)| {
             Some(Flag { flag, key: key.to_owned(), text: text.clone()? })
         });
-        let address = peer.address.as_ref().map(|address| Flag {
-            flag: "PEER",
-            key: format!("peers.{}", peer.name),
-            text: address.to_string(),
+        let address = peer.and_then(|peer| {
+            let (name, text) = (&peer.name, peer.address.as_ref()?.to_string());
+            Some(Flag { flag: "PEER", key: format!("peers.{name}"), text })
         });
         said.chain(address).collect()
     }

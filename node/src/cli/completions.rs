@@ -1,15 +1,21 @@
 //! `bothways completions`: what a shell needs in order to complete our commands.
 
-use clap::{Args, CommandFactory};
+use clap::Args;
 use clap_complete::Shell;
+use clap_complete::env::Shells;
 
-use super::{Cli, Globals, Result};
+use super::complete::VARIABLE;
+use super::{Exit, Globals, Result, Trouble};
 
 const EXAMPLES: &str = "\
 Examples:
   bothways completions bash > ~/.local/share/bash-completion/completions/bothways
-  bothways completions zsh > ~/.zfunc/_bothways
-  bothways completions fish > ~/.config/fish/completions/bothways.fish";
+  source <(bothways completions zsh)               in ~/.zshrc, behind compinit
+  bothways completions fish > ~/.config/fish/completions/bothways.fish
+
+The script runs this program for each completion: it offers the peers that the context knows, and
+asks the peer that is named for its methods, their params and its topics. A peer that does not
+answer within a second is passed over.";
 
 /// Print shell completions
 #[derive(Debug, Args)]
@@ -21,8 +27,13 @@ pub(super) struct Completions {
 
 impl Completions {
     pub(super) fn run(self, globals: &Globals) -> Result {
-        let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut Cli::command(), "bothways", &mut script);
+        let name = self.shell.to_string();
+        let shells = Shells::builtins();
+        let shell = shells.completer(&name).ok_or_else(|| {
+            Trouble::new(Exit::Usage, format!("there are no completions for {name}"))
+        })?;
+        let (mut script, program) = (Vec::new(), "bothways");
+        shell.write_registration(VARIABLE, program, program, program, &mut script)?;
         Ok(globals.out().text(&String::from_utf8(script)?)?)
     }
 }

@@ -9,12 +9,14 @@ use std::time::Duration;
 use bothways::service::{DescribeMethods, MethodInfo};
 use bothways_protocol::{Effect, MethodName};
 use clap::Args;
+use clap_complete::engine::ArgValueCandidates;
 
 use super::caller::{Caller, CallerArgs, deadline, duration};
 use super::output::Row;
 use super::peer::PeerArg;
 use super::remote;
-use super::{Exit, Globals, Out, Result, Trouble};
+use super::{Exit, Globals, Out, Result, Trouble, complete};
+pub(super) use example::is_plain_name;
 use page::Described;
 
 const EXAMPLES: &str = "\
@@ -29,8 +31,10 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub(super) struct Methods {
     /// A peer that the context knows, or name@host:port
+    #[arg(add = ArgValueCandidates::new(complete::peers))]
     peer: PeerArg,
     /// The one method to describe, such as people.create
+    #[arg(add = ArgValueCandidates::new(complete::methods))]
     method: Option<MethodName>,
     /// How long it may take: 500ms, 10s, 1m
     #[arg(long, value_name = "TIME", value_parser = duration)]
@@ -69,6 +73,14 @@ fn show(told: Vec<MethodInfo>, method: &MethodName, peer: &str, out: Out) -> Res
         .find(of_method)
         .ok_or_else(|| Trouble::new(Exit::Failed, format!("{peer} tells nothing of {method}")))?;
     Ok(out.one(&Described::of(told), |described| described.page(peer, out))?)
+}
+
+/// The params of a method as they may be said: each one's name, whether it is text, what it is.
+pub(super) fn params_of(told: &MethodInfo) -> Vec<(String, bool, String)> {
+    let schema = told.params.as_deref().and_then(|text| serde_json::from_str(text).ok());
+    let fields = schema::fields(&schema.unwrap_or_default()).into_iter();
+    let outer = fields.filter(|field| !field.path.contains(['.', '[']));
+    outer.map(|field| (field.path, field.is_text, field.what)).collect()
 }
 
 fn effect(effect: Effect) -> &'static str {

@@ -8,6 +8,7 @@ mod bench;
 mod call;
 mod caller;
 mod cert;
+mod complete;
 mod completions;
 mod config;
 mod context;
@@ -40,6 +41,7 @@ use std::process::ExitCode;
 use anstyle::AnsiColor;
 use bothways::visible;
 use clap::{ArgAction, Args, ColorChoice, Parser, Subcommand};
+use clap_complete::engine::ArgValueCandidates;
 
 pub(crate) use exit::Exit;
 pub(crate) use output::{Format, Out, OutputError};
@@ -79,7 +81,7 @@ pub(crate) struct Globals {
     color: ColorChoice,
     /// The network to talk to (see `bothways context --help`)
     #[arg(long, global = true, env = "BOTHWAYS_CONTEXT", value_name = "NAME")]
-    #[arg(hide_env_values = true)]
+    #[arg(hide_env_values = true, add = ArgValueCandidates::new(complete::contexts))]
     pub(crate) context: Option<String>,
     /// Say more on standard error (-vv: much more)
     #[arg(short, long, global = true, action = ArgAction::Count)]
@@ -162,6 +164,7 @@ impl Command {
 
 /// Runs the program: reads the command line, acts, tells of trouble.
 pub(crate) fn main() -> ExitCode {
+    complete::answer_shell();
     let Cli { globals, command } = Cli::parse();
     if globals.color != ColorChoice::Auto {
         anstream_choice(globals.color).write_global();

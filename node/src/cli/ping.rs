@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use bothways_protocol::{NodeName, Role};
 use clap::Args;
+use clap_complete::engine::ArgValueCandidates;
 use serde::Serialize;
 
 use super::caller::{Caller, CallerArgs, deadline, duration};
 use super::peer::PeerArg;
-use super::{Globals, Result, remote};
+use super::{Globals, Result, complete, remote};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -21,6 +22,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub(super) struct Ping {
     /// A peer that the context knows, or name@host:port
+    #[arg(add = ArgValueCandidates::new(complete::peers))]
     peer: PeerArg,
     /// How often
     #[arg(short, long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]

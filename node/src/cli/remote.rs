@@ -297,6 +297,17 @@ pub(super) fn block_on_logged<T>(
     })
 }
 
+/// As [`block_on`], for so long at the most.
+pub(super) fn block_on_for<T>(
+    patience: Duration,
+    globals: &Globals,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    let late = || Trouble::new(Exit::Deadline, format!("it takes longer than {patience:?}"));
+    let work = async { tokio::time::timeout(patience, work).await.map_err(|_| late())? };
+    block_on(globals, work)
+}
+
 /// As [`block_on`], for work that hears Ctrl-C itself.
 pub(super) fn block_on_to_its_end<T>(
     globals: &Globals,

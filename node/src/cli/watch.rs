@@ -1,16 +1,17 @@
 //! `bothways watch`: what changes at a peer, as it changes.
 
+use bothways::json::{Shown, text};
 use bothways_protocol::{DurableName, Event, Watch as Params, WatchFrom};
 use ciborium::Value;
 use clap::Args;
+use clap_complete::engine::ArgValueCandidates;
 use serde::Serialize;
 
 use super::caller::{Caller, CallerArgs};
 use super::peer::PeerArg;
 use super::remote::{self, Forgetting, Then, Watching};
 use super::topics::by_service;
-use super::{Exit, Format, Globals, Result, Trouble};
-use bothways::json::{Shown, text};
+use super::{Exit, Format, Globals, Result, Trouble, complete};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -31,9 +32,10 @@ given.";
 #[command(after_help = EXAMPLES)]
 pub(super) struct Watch {
     /// A peer that the context knows, or name@host:port
+    #[arg(add = ArgValueCandidates::new(complete::peers))]
     peer: PeerArg,
     /// What to watch: people.created, or people.* for all of people
-    #[arg(required = true)]
+    #[arg(required = true, add = ArgValueCandidates::new(complete::topics))]
     topics: Vec<String>,
     /// Where to begin: now, all that is kept, or behind the event of a cursor [default: now; with
     /// --durable where it stands, a new one with all]

@@ -1,12 +1,14 @@
 //! One attempt at a request: a message out, a message in, a record; on the session's lane, or on a
 //! stream of its own.
 
+use std::pin::Pin;
 use std::time::Instant;
 
 use bothways_protocol::{
     Encoded, Event, Failure, FrameError, LaneEnd, NodeName, Outgoing, Reply, ResetCode, body_bytes,
 };
-use tokio::time::timeout_at;
+use bytes::Bytes;
+use tokio::time::{Sleep, sleep_until, timeout_at};
 
 use super::RequestError;
 use super::leg::Leg;
@@ -25,6 +27,8 @@ pub(super) struct Attempt<'a> {
     session: Session,
     ask: &'a Ask,
     leg: Leg<'a>,
+    /// For a record of a subscription's events, where one is due.
+    due: Option<Pin<Box<Sleep>>>,
 }
 
 impl<'a> Attempt<'a> {
@@ -35,7 +39,7 @@ impl<'a> Attempt<'a> {
         began: Instant,
     ) -> Self {
         let leg = Leg::new(outbound, session.peer(), ask, began);
-        Self { session, ask, leg }
+        Self { session, ask, leg, due: None }
     }
 
     /// Makes the attempt once it has a place among the requests in flight.
@@ -66,10 +70,13 @@ impl<'a> Attempt<'a> {
     /// attempt's record is left with it.
     pub(super) async fn subscribe(&mut self) -> Result<(Encoded, RequestStream), RequestError> {
         let begun = self.begin_subscription().await;
-        self.leg.code = match &begun {
-            Ok(_) => Outcome::Ok,
-            Err(error) => Outcome::Failed(error.code()),
-        };
+        match &begun {
+            Ok(_) => {
+                self.leg.code = Outcome::Ok;
+                self.leg.begin_events();
+            }
+            Err(error) => self.leg.code = Outcome::Failed(error.code()),
+        }
         begun
     }
 
@@ -79,7 +86,6 @@ impl<'a> Attempt<'a> {
         let answer = self.within_deadline(&mut opened, place).await?;
         let mut stream = opened.take().ok_or_else(|| self.not_sent())?;
         stream.leave_place();
-        self.leg.note_watching();
         Ok((answer, stream))
     }
 
@@ -88,7 +94,7 @@ impl<'a> Attempt<'a> {
         &mut self,
         stream: &mut RequestStream,
     ) -> Result<Option<Event>, RequestError> {
-        let message = match stream.reader.next().await {
+        let message = match self.next_message(stream).await {
             Ok(Some(message)) => message,
             Ok(None) => return Ok(None),
             Err(error @ (ReadError::Reset(_) | ReadError::Lost(_))) => {
@@ -101,6 +107,32 @@ impl<'a> Attempt<'a> {
             Ok(Reply::Event(event)) => Ok(Some(event)),
             Ok(_) => Err(self.refuse(stream, "a second response".to_owned())),
             Err(error) => Err(self.refuse(stream, error.to_string())),
+        }
+    }
+
+    /// An event has been handed on.
+    pub(super) fn note_event(&mut self) {
+        if let Some(at) = self.leg.note_events(1) {
+            self.due = Some(Box::pin(sleep_until(at.into())));
+        }
+    }
+
+    /// The next message of a subscription; meanwhile, a record of what has come, where one is due.
+    async fn next_message(
+        &mut self,
+        stream: &mut RequestStream,
+    ) -> Result<Option<Bytes>, ReadError> {
+        loop {
+            let Some(due) = &mut self.due else { return stream.reader.next().await };
+            tokio::select! {
+                biased;
+                message = stream.reader.next() => return message,
+                () = due => {
+                    self.due = None;
+                    self.leg.received_bytes = stream.reader.received_bytes();
+                    self.leg.record_events();
+                }
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use bothways_protocol::{Code, NodeName};
 
 use super::outbound::Outbound;
 use super::peer::Ask;
-use crate::exchange::{Direction, MethodText, Outcome, Record};
+use crate::exchange::{Direction, MethodText, Outcome, Record, Telling};
 use crate::metrics::Ended;
 
 /// One attempt as this end sees it. However it ends, dropped halfway included, it leaves one
@@ -16,10 +16,11 @@ pub(super) struct Leg<'a> {
     peer: NodeName,
     ask: &'a Ask,
     began: Instant,
-    watched: bool,
     pub(super) code: Outcome,
     pub(super) sent_bytes: u64,
     pub(super) received_bytes: u64,
+    /// Of a subscription that has begun.
+    telling: Option<Box<Telling>>,
 }
 
 impl<'a> Leg<'a> {
@@ -31,25 +32,40 @@ impl<'a> Leg<'a> {
     ) -> Self {
         let (peer, code) = (peer.clone(), Outcome::Failed(Code::Cancelled));
         outbound.metrics.out.begin();
-        let (watched, sent_bytes, received_bytes) = (false, 0, 0);
-        Self { outbound, peer, ask, began, watched, code, sent_bytes, received_bytes }
+        Self { outbound, peer, ask, began, code, sent_bytes: 0, received_bytes: 0, telling: None }
     }
 
-    /// It has become a subscription.
-    pub(super) fn note_watching(&mut self) {
-        self.watched = true;
+    /// It is a subscription that has begun: events follow.
+    pub(super) fn begin_events(&mut self) {
+        let started_us = started_us(self.duration_us());
+        self.telling = Some(Box::new(Telling::begun(started_us, Instant::now())));
         self.outbound.metrics.out.note_watching();
+        self.record();
     }
-}
 
-impl Drop for Leg<'_> {
-    fn drop(&mut self) {
-        let ended = Ended { outcome: self.code, watched: self.watched };
-        self.outbound.metrics.out.end(ended);
+    /// So many events have come. Says when [`record_events`](Self::record_events) is due, where it
+    /// was not before.
+    pub(super) fn note_events(&mut self, count: u64) -> Option<Instant> {
+        self.telling.as_mut()?.note(count, Instant::now)
+    }
+
+    /// Leaves a record of what has come until now.
+    pub(super) fn record_events(&mut self) {
+        self.record();
+        self.telling.iter_mut().for_each(|telling| telling.note_recorded(Instant::now()));
+    }
+
+    fn duration_us(&self) -> u64 {
+        self.began.elapsed().as_micros().try_into().unwrap_or(u64::MAX)
+    }
+
+    /// Leaves a record of all until now.
+    fn record(&self) {
         if !self.outbound.recorder.wants_records() {
             return;
         }
-        let duration_us = self.began.elapsed().as_micros().try_into().unwrap_or(u64::MAX);
+        let duration_us = self.duration_us();
+        let telling = self.telling.as_ref();
         let Ask { request, origin, .. } = self.ask;
         self.outbound.recorder.take(Record {
             node: self.outbound.name.clone(),
@@ -57,7 +73,8 @@ impl Drop for Leg<'_> {
             peer: self.peer.clone(),
             method: MethodText::from(request.method.clone()),
             code: self.code,
-            started_us: crate::clock::unix_us().saturating_sub_unsigned(duration_us),
+            started_us: telling
+                .map_or_else(|| started_us(duration_us), |telling| telling.started_us),
             duration_us,
             deadline_ms: request.deadline.as_millis().try_into().unwrap_or(u64::MAX),
             sent_bytes: self.sent_bytes,
@@ -67,6 +84,20 @@ impl Drop for Leg<'_> {
             parent_id: origin.map(|origin| origin.trace.span_id()),
             key: request.key,
             attempt: request.attempt,
+            events: telling.map(|telling| telling.events),
         });
     }
+}
+
+impl Drop for Leg<'_> {
+    fn drop(&mut self) {
+        let ended = Ended { outcome: self.code, watched: self.telling.is_some() };
+        self.outbound.metrics.out.end(ended);
+        self.record();
+    }
+}
+
+/// When what has lasted so long began, in microseconds since 1970.
+fn started_us(lasted_us: u64) -> i64 {
+    crate::clock::unix_us().saturating_sub_unsigned(lasted_us)
 }

@@ -12,7 +12,7 @@ mod standing;
 mod subscription;
 
 pub use error::RequestError;
-pub(crate) use outbound::{Ourselves, Outbound};
+pub(crate) use outbound::{Ourselves, Outbound, OwnEvents, Watched};
 pub(crate) use peer::Origin;
 pub use peer::Peer;
 pub use subscription::{Subscription, SubscriptionState};

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Instant;
 
-use bothways_protocol::{Encoded, Failure, NodeName, Request, Role};
+use bothways_protocol::{Encoded, Event, Failure, NodeName, Request, Role};
 use futures_util::future::BoxFuture;
 
 use super::retry::Budget;
@@ -37,6 +37,18 @@ pub(crate) struct Outbound {
 pub(crate) trait Ourselves: Send + Sync + std::fmt::Debug {
     /// Answers a request of the node to itself.
     fn answer(self: Arc<Self>, request: Request) -> BoxFuture<'static, Result<Encoded, Failure>>;
+
+    /// Begins a subscription of the node to itself.
+    fn watch(self: Arc<Self>, request: Request) -> BoxFuture<'static, Watched>;
+}
+
+/// A subscription of a node to itself that has begun, or was refused.
+pub(crate) type Watched = Result<(Encoded, Box<dyn OwnEvents>), Failure>;
+
+/// What follows the response of a subscription of a node to itself.
+pub(crate) trait OwnEvents: Send {
+    /// Waits for the next event; `None` where there are no more for now.
+    fn next(&mut self) -> BoxFuture<'_, Option<Event>>;
 }
 
 impl Outbound {

@@ -231,6 +231,19 @@ impl Peer {
         Ok((asking.ask, session))
     }
 
+    /// A request that is about to be made to the node itself.
+    pub(super) fn ready_for_ourselves(
+        &self,
+        method: MethodName,
+        params: Encoded,
+        now: Instant,
+    ) -> Result<Ask, RequestError> {
+        let mut ask =
+            self.prepare(method, params, None, self.outbound.limits.message_bytes, now)?;
+        ask.ready(1, now);
+        Ok(ask)
+    }
+
     /// Whether it is this node itself that is asked.
     pub(super) fn is_ourselves(&self) -> bool {
         matches!(&self.target, Target::Named(Ok(name)) if *name == self.outbound.name)
@@ -286,7 +299,8 @@ impl Peer {
         now: Instant,
     ) -> Result<Ask, RequestError> {
         let Outbound { role, limits, .. } = &*self.outbound;
-        if !role.asks() {
+        // What a node asks itself is no request to a peer: a server shows what it holds, too.
+        if !role.asks() && !self.is_ourselves() {
             return Err(RequestError::Role { role: *role, forbids: "issues no requests" });
         }
         let within = self.within.unwrap_or(limits.deadline_default);

@@ -13,10 +13,13 @@ use tokio::time::sleep;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::attempt::Attempt;
-use super::peer::new_key;
+use super::leg::Leg;
+use super::outbound::Outbound;
+use super::peer::{Ask, new_key};
 use super::standing::Standing;
 use super::{Peer, RequestError};
 use crate::config::Limits;
+use crate::exchange::Outcome;
 
 /// Events that wait to be taken; those behind them wait at the peer.
 const QUEUE: usize = 16;
@@ -182,19 +185,55 @@ impl Following {
 
     /// Subscribes, and hands events on until the subscription ends on this session.
     async fn follow(&mut self) -> Result<(), RequestError> {
-        if self.peer.is_ourselves() {
-            return Err(RequestError::Role {
-                role: self.peer.outbound().role,
-                forbids: "subscribes to itself: a subscription needs a session",
-            });
-        }
         let outbound = self.peer.outbound().clone();
         let method = method(&self.service, "watch")?;
         let params = Encoded::of(&self.watch).map_err(RequestError::Params)?;
         let now = Instant::now();
+        if self.peer.is_ourselves() {
+            let ask = self.peer.ready_for_ourselves(method.clone(), params, now)?;
+            return self.follow_ourselves(&outbound, &ask, now).await;
+        }
         let (ask, session) = self.peer.ready(method.clone(), params, now).await?;
         let mut attempt = Attempt::new(&outbound, session, &ask, now);
         let (began, mut stream) = attempt.subscribe().await?;
+        self.begin(&began, method)?;
+        while let Some(event) = attempt.event(&mut stream).await? {
+            if self.hand_on(event).await? {
+                attempt.note_event();
+            }
+        }
+        Ok(())
+    }
+
+    /// The same, at this node itself: there is no session that could end.
+    async fn follow_ourselves(
+        &mut self,
+        outbound: &Outbound,
+        ask: &Ask,
+        now: Instant,
+    ) -> Result<(), RequestError> {
+        let ourselves = outbound.ourselves().ok_or(RequestError::Stopped)?;
+        let mut leg = Leg::new(outbound, &outbound.name, ask, now);
+        let method = ask.request.method.clone();
+        let begun = ourselves.watch(ask.request.clone()).await;
+        let (began, mut events) = begun.map_err(|failure| {
+            leg.code = Outcome::Failed(failure.code);
+            let (peer, method) = (outbound.name.clone(), method.clone());
+            RequestError::Failed { peer, method, failure }
+        })?;
+        leg.code = Outcome::Ok;
+        leg.begin_events();
+        self.begin(&began, method)?;
+        while let Some(event) = events.next().await {
+            if self.hand_on(event).await? {
+                leg.note_events(1);
+            }
+        }
+        Ok(())
+    }
+
+    /// The subscription has begun.
+    fn begin(&mut self, began: &Encoded, method: MethodName) -> Result<(), RequestError> {
         let began: WatchBegan = began.decode().map_err(|error| RequestError::Answer {
             peer: self.peer.told(),
             method,
@@ -208,21 +247,22 @@ impl Following {
         locked(&self.standing).note_begun(&began.cursor);
         let WatchBegan { cursor, acknowledge } = began;
         self.state.send_replace(SubscriptionState::Live { cursor, acknowledge });
-        while let Some(event) = attempt.event(&mut stream).await? {
-            let cursor = Cursor::of_bytes(event.cursor.clone());
-            if let Ok(cursor) = &cursor {
-                self.watch.from = Some(WatchFrom::Cursor(cursor.clone()));
-            }
-            if event.topic.is_empty() {
-                cursor.into_iter().for_each(|cursor| self.pass(cursor));
-                continue;
-            }
-            locked(&self.standing).note_handed(&event.cursor);
-            if self.events.send(Ok(event)).await.is_err() {
-                return Err(RequestError::Stopped);
-            }
-        }
         Ok(())
+    }
+
+    /// Hands an event on, and says whether it is one: a cursor alone only moves on.
+    async fn hand_on(&mut self, event: Event) -> Result<bool, RequestError> {
+        let cursor = Cursor::of_bytes(event.cursor.clone());
+        if let Ok(cursor) = &cursor {
+            self.watch.from = Some(WatchFrom::Cursor(cursor.clone()));
+        }
+        if event.topic.is_empty() {
+            cursor.into_iter().for_each(|cursor| self.pass(cursor));
+            return Ok(false);
+        }
+        locked(&self.standing).note_handed(&event.cursor);
+        let handed = self.events.send(Ok(event)).await;
+        handed.map(|()| true).map_err(|_| RequestError::Stopped)
     }
 
     /// The peer has told how far it has come without an event.

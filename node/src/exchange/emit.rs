@@ -96,6 +96,7 @@ pub(crate) fn emit_event(record: &Record) {
         parent_id = record.parent_id.map(tracing::field::display),
         key = record.key.map(tracing::field::display),
         attempt = record.attempt,
+        events = record.events,
         "{MESSAGE}"
     );
 }

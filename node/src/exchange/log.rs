@@ -189,6 +189,7 @@ struct Fields<'a> {
     #[serde(borrow)]
     key: Option<Cow<'a, str>>,
     attempt: Option<u32>,
+    events: Option<u64>,
 }
 
 impl Fields<'_> {
@@ -211,6 +212,7 @@ impl Fields<'_> {
             parent_id: self.parent_id.map(|id| parsed("parent_id", &id)).transpose()?,
             key: self.key.map(|key| parsed("key", &key)).transpose()?,
             attempt: given("attempt", self.attempt)?,
+            events: self.events,
         })
     }
 }
@@ -250,6 +252,7 @@ mod tests {
             parent_id: None,
             key: Some(IdempotencyKey([9; 16])),
             attempt: 2,
+            events: None,
         }
     }
 
@@ -287,7 +290,8 @@ mod tests {
 
     #[test]
     fn a_record_is_one_json_line_and_reads_back_the_same() {
-        let child = Record { parent_id: Some(SpanId([1; 8])), key: None, ..record() };
+        let parent_id = Some(SpanId([1; 8]));
+        let child = Record { parent_id, key: None, events: Some(12), ..record() };
         let text = logged(|| {
             emit(record());
             tracing::info!(target: "session", "request");
@@ -298,7 +302,7 @@ mod tests {
             .expect("a line of JSON");
         assert_eq!(first["duration_us"], 1234);
         assert_eq!(first["message"], "request");
-        assert_eq!(first.get("parent_id"), None);
+        assert_eq!((first.get("parent_id"), first.get("events")), (None, None));
 
         let log = read(text);
         assert_eq!((log.lines, log.broken), (3, 0));

@@ -13,6 +13,7 @@ mod recent;
 mod record;
 mod recorder;
 mod stats;
+mod telling;
 
 pub use emit::emit;
 #[cfg(test)]
@@ -25,3 +26,4 @@ pub use recent::{Fed, RecordFeed};
 pub use record::{Direction, DirectionError, MESSAGE, MethodText, Outcome, Record, TARGET};
 pub(crate) use recorder::Recorder;
 pub use stats::{Spread, Stat, stats};
+pub(crate) use telling::Telling;

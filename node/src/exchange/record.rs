@@ -11,7 +11,7 @@ pub const TARGET: &str = "exchange";
 /// The `message` of the log lines that hold records.
 pub const MESSAGE: &str = "request";
 
-/// One request as one of its two ends saw it.
+/// One request as one of its two ends saw it, or a subscription until now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
     /// The node that wrote this record.
@@ -45,6 +45,12 @@ pub struct Record {
     pub key: Option<IdempotencyKey>,
     /// 1 for the first attempt; each attempt has a span of its own.
     pub attempt: u32,
+    /// How many events a subscription has delivered until now, by this end; `None` for what is no
+    /// subscription.
+    ///
+    /// A subscription leaves more than one record at each end: when it begins, while it delivers,
+    /// and when it ends. All of them begin at the same time; the longest tells most.
+    pub events: Option<u64>,
 }
 
 impl Record {

@@ -29,6 +29,8 @@ pub struct Stat {
     pub errors: u64,
     /// Of how many the request or the response got lost.
     pub lost: u64,
+    /// How many events came of them, where they are subscriptions.
+    pub events: u64,
     /// How long they took at the node that asked.
     pub asked: Option<Spread>,
     /// How long the node that was asked worked.
@@ -76,6 +78,7 @@ impl Stat {
             requests: group.len() as u64,
             errors: count(|exchange| exchange.code() != Outcome::Ok),
             lost: count(is_lost),
+            events: group.iter().filter_map(|exchange| exchange.ends.events()).sum(),
             asked: spread(|exchange| Some(exchange.ends.asked()?.duration_us)),
             answered: spread(|exchange| Some(exchange.ends.answered()?.duration_us)),
             way: spread(way_us),
@@ -92,7 +95,8 @@ fn is_lost(exchange: &Exchange) -> bool {
 fn way_us(exchange: &Exchange) -> Option<u64> {
     let (asked, answered) = (exchange.ends.asked()?, exchange.ends.answered()?);
     let seen = exchange.ends.response_seen();
-    seen.then(|| asked.duration_us.saturating_sub(answered.duration_us))
+    (seen && !exchange.ends.is_subscription())
+        .then(|| asked.duration_us.saturating_sub(answered.duration_us))
 }
 
 /// One histogram for all groups, one after the other: however many there are, it is small.
@@ -146,6 +150,13 @@ mod tests {
         let get = stat(&all, "people.get");
         assert_eq!((get.answered, get.way), (None, None));
         assert_eq!(stat(&all, "people.update").way, None, "its response was lost");
+    }
+
+    #[test]
+    fn the_events_of_a_subscription_are_counted_once_and_its_life_is_no_way() {
+        let watch = stat(&stats(&sample::watched(), &Filter::default()), "orders.watch");
+        assert_eq!((watch.requests, watch.errors, watch.events), (1, 0, 12));
+        assert_eq!((watch.asked.unwrap().max_us, watch.way), (1_900_000, None));
     }
 
     #[test]

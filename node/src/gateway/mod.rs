@@ -7,8 +7,11 @@
 mod access;
 mod call;
 mod door;
+mod drawn;
 mod entry;
 mod events;
+mod exchange;
+mod gather;
 mod guard;
 mod health;
 mod methods;

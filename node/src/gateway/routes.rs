@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
 use super::problem::Problem;
-use super::{Desk, call, entry, guard, health, methods, page, status, watch};
+use super::{Desk, call, entry, exchange, guard, health, methods, page, status, watch};
 
 /// Every path, each behind what it has to pass.
 pub(super) fn all(desk: Arc<Desk>) -> Router {
@@ -23,6 +23,8 @@ pub(super) fn all(desk: Arc<Desk>) -> Router {
         .route("/v1/close", post(entry::close))
         .route("/v1/status", get(status::now))
         .route("/v1/status/live", get(status::live))
+        .route("/v1/exchange", get(exchange::past))
+        .route("/v1/exchange/live", get(exchange::live))
         .route("/v1/methods/{peer}", get(methods::of_peer))
         .route("/v1/openapi.json", get(methods::openapi))
         .route("/v1/call/{peer}/{method}", post(call::call))

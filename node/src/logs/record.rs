@@ -69,6 +69,10 @@ impl Records {
         }
         put(line, b"\",\"attempt\":");
         put_number(line, record.attempt);
+        if let Some(events) = record.events {
+            put(line, b",\"events\":");
+            put_number(line, events);
+        }
         put(line, b",\"target\":\"exchange\"}\n");
     }
 

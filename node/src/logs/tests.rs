@@ -145,12 +145,15 @@ fn table() -> Vec<Record> {
         parent_id: None,
         key: None,
         attempt: 1,
+        events: None,
     };
     let method = |text: &str| Record { method: MethodText::foreign(text), ..record.clone() };
     vec![
         Record { dir: Direction::Out, parent_id: Some(SpanId([1; 8])), ..record.clone() },
         Record { key: Some(IdempotencyKey([9; 16])), attempt: 12, ..record.clone() },
         Record { code: Outcome::Failed(Code::DeadlineExceeded), ..record.clone() },
+        Record { events: Some(0), ..record.clone() },
+        Record { events: Some(12), attempt: 2, ..record.clone() },
         Record { duration_us: u64::MAX, deadline_ms: u64::MAX, ..record.clone() },
         Record { started_us: i64::MIN, attempt: u32::MAX, ..record.clone() },
         Record { method: MethodText::UNREAD, ..record.clone() },

@@ -86,6 +86,9 @@ impl Lines {
         if exchange.attempt > 1 {
             write!(line, " attempt={}", exchange.attempt)?;
         }
+        if let Some(events) = exchange.events {
+            write!(line, " events={events}")?;
+        }
         Ok(())
     }
 
@@ -151,6 +154,7 @@ struct Exchange<'f> {
     duration_us: u64,
     trace: &'f str,
     attempt: u64,
+    events: Option<u64>,
 }
 
 impl<'f> Exchange<'f> {
@@ -165,6 +169,7 @@ impl<'f> Exchange<'f> {
             duration_us: fields.get("duration_us")?.parse().ok()?,
             trace: beginning(fields.get("trace_id")?),
             attempt: fields.get("attempt").and_then(|attempt| attempt.parse().ok()).unwrap_or(1),
+            events: fields.get("events").and_then(|events| events.parse().ok()),
         })
     }
 
@@ -177,6 +182,7 @@ impl<'f> Exchange<'f> {
             duration_us: record.duration_us,
             trace: beginning(trace),
             attempt: record.attempt.into(),
+            events: record.events,
         }
     }
 }

@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 
 use super::Context;
 use super::rules::{Call, Caller, Inbound};
-use crate::exchange::{Direction, MethodText, Outcome, Record};
+use crate::exchange::{Direction, MethodText, Outcome, Record, Telling};
 use crate::metrics::Ended;
 use crate::session::{Answered, AnsweringPlace, Asked, Begun, Dispatch, Entry, Events};
 
@@ -68,17 +68,18 @@ impl Inbound {
 pub(crate) struct Recorded {
     context: Context,
     began: Instant,
-    watched: bool,
     /// How it ended; it was given up, where nothing else is noted.
     code: Outcome,
     sent_bytes: u64,
     received_bytes: u64,
+    /// Of a subscription that has begun.
+    telling: Option<Box<Telling>>,
 }
 
 impl Recorded {
     fn new(context: Context, began: Instant, received_bytes: u64) -> Self {
         let code = Outcome::Failed(Code::Cancelled);
-        Self { context, began, watched: false, code, sent_bytes: 0, received_bytes }
+        Self { context, began, code, sent_bytes: 0, received_bytes, telling: None }
     }
 
     /// The request has ended with this answer.
@@ -91,20 +92,10 @@ impl Recorded {
     }
 
     /// The subscription has begun, or has been refused.
-    fn telling(mut self, begun: Result<(Encoded, Box<dyn Events>), Failure>) -> Answered<Self> {
+    fn telling(self, begun: Result<(Encoded, Box<dyn Events>), Failure>) -> Answered<Self> {
         match begun {
-            Ok((result, events)) => {
-                self.note_watching();
-                Answered { events: Some(events), ..self.with(Ok(result)) }
-            }
+            Ok((result, events)) => Answered { events: Some(events), ..self.with(Ok(result)) },
             Err(failure) => self.with(Err(failure)),
-        }
-    }
-
-    fn note_watching(&mut self) {
-        self.watched = true;
-        if let Some(node) = self.context.node() {
-            node.outbound.metrics.inward.note_watching();
         }
     }
 }
@@ -113,24 +104,42 @@ impl Entry for Recorded {
     fn note_sent(&mut self, bytes: u64) {
         self.sent_bytes = bytes;
     }
+
+    fn begin_events(&mut self) {
+        let (started_us, now) = (started_us(self.began.elapsed()), Instant::now());
+        self.telling = Some(Box::new(Telling::begun(started_us, now)));
+        if let Some(node) = self.context.node() {
+            node.outbound.metrics.inward.note_watching();
+        }
+        self.record();
+    }
+
+    fn note_events(&mut self, count: u64) -> Option<Instant> {
+        self.telling.as_mut()?.note(count, Instant::now)
+    }
+
+    fn record_events(&mut self) {
+        self.record();
+        self.telling.iter_mut().for_each(|telling| telling.note_recorded(Instant::now()));
+    }
 }
 
-impl Drop for Recorded {
-    fn drop(&mut self) {
+impl Recorded {
+    /// Leaves a record of all until now.
+    fn record(&self) {
         let Some(node) = self.context.node() else { return };
-        let ended = Ended { outcome: self.code, watched: self.watched };
-        node.outbound.metrics.inward.end(ended);
         if !node.outbound.recorder.wants_records() {
             return;
         }
         let (request, duration) = (self.context.request(), self.began.elapsed());
+        let telling = self.telling.as_ref();
         node.outbound.recorder.take(Record {
             node: node.outbound.name.clone(),
             dir: Direction::In,
             peer: self.context.peer().clone(),
             method: MethodText::from(request.method.clone()),
             code: self.code,
-            started_us: crate::clock::unix_us().saturating_sub_unsigned(micros(duration)),
+            started_us: telling.map_or_else(|| started_us(duration), |telling| telling.started_us),
             duration_us: micros(duration),
             deadline_ms: request.deadline.as_millis().try_into().unwrap_or(u64::MAX),
             sent_bytes: self.sent_bytes,
@@ -140,8 +149,23 @@ impl Drop for Recorded {
             parent_id: None,
             key: request.key,
             attempt: request.attempt,
+            events: telling.map(|telling| telling.events),
         });
     }
+}
+
+impl Drop for Recorded {
+    fn drop(&mut self) {
+        let Some(node) = self.context.node() else { return };
+        let ended = Ended { outcome: self.code, watched: self.telling.is_some() };
+        node.outbound.metrics.inward.end(ended);
+        self.record();
+    }
+}
+
+/// When what has lasted so long began, in microseconds since 1970.
+fn started_us(lasted: Duration) -> i64 {
+    crate::clock::unix_us().saturating_sub_unsigned(micros(lasted))
 }
 
 fn micros(duration: Duration) -> u64 {

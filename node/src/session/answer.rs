@@ -43,8 +43,18 @@ pub(crate) enum Begun<E> {
 
 /// What a request leaves behind when it is dropped: its record.
 pub(crate) trait Entry: Send + 'static {
-    /// Notes how many bytes its response has.
+    /// Notes how many bytes its response has, or all that a subscription has sent until now.
     fn note_sent(&mut self, bytes: u64);
+
+    /// It is a subscription, and its response is sent: events follow.
+    fn begin_events(&mut self);
+
+    /// So many events were sent. Says when [`record_events`](Self::record_events) is due, where it
+    /// was not before.
+    fn note_events(&mut self, count: u64) -> Option<Instant>;
+
+    /// Leaves a record of what was sent until now.
+    fn record_events(&mut self);
 }
 
 /// One request of a peer.
@@ -72,6 +82,8 @@ pub(crate) enum Way {
     Lane,
     /// From the node itself.
     Ourselves,
+    /// From the node itself, which takes the events that follow.
+    OwnStream,
 }
 
 /// What follows the response of a subscription.
@@ -83,8 +95,9 @@ pub(crate) trait Events: Send {
 /// What comes next of a subscription.
 #[derive(Debug)]
 pub(crate) enum More {
-    /// Some events, each with its length in front.
-    Events(Bytes),
+    /// Some events, each with its length in front, and how many; those without a topic, which tell
+    /// a cursor alone, do not count.
+    Events(Bytes, u64),
     /// No more: the node stops.
     End,
     /// No more: they cannot be read. Whoever subscribes again is told why.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::contender::Contender;
@@ -34,7 +35,7 @@ pub(crate) enum Work {
 }
 
 /// How much is asked, and for how long.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Requests {
     /// Over how many sessions; several are asked from outside, whatever the contender.
     pub(crate) sessions: usize,
@@ -71,7 +72,9 @@ pub(crate) enum Cores {
 }
 
 /// One kind of figure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Measure {
     PerSecond,

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use hdrhistogram::Histogram;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 use tokio::time::sleep_until;
@@ -23,7 +24,7 @@ pub(crate) trait Ask: Clone + Send + 'static {
 }
 
 /// How much to ask, and of whom.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Load {
     pub(crate) requests: Requests,
     /// The process that answers, whose CPU time is read.
@@ -31,7 +32,7 @@ pub(crate) struct Load {
 }
 
 /// What was measured.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Reading(pub(crate) BTreeMap<Measure, f64>);
 
 /// Times that were taken, shared by those who take them.

@@ -6,8 +6,10 @@ use anyhow::{anyhow, ensure};
 use bothways::bench::BODY_MAX_BYTES;
 use bothways_protocol::MethodName;
 use clap::Args;
+use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter};
 
 use crate::cli::caller::{CallerArgs, duration};
+use crate::cli::complete;
 use crate::cli::peer::PeerArg;
 
 /// The longest duration: a day.
@@ -43,11 +45,13 @@ Each request of a write has a key of its own. A bench writes no log; the peer lo
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Bench {
     /// A peer that the context knows, or name@host:port
+    #[arg(add = ArgValueCandidates::new(complete::peers))]
     pub(super) peer: PeerArg,
     /// The method [default: node.ping, or bench.echo with --size]
+    #[arg(add = ArgValueCandidates::new(complete::methods))]
     pub(super) method: Option<MethodName>,
     /// Params: name=text or name:=json
-    #[arg(value_name = "NAME=VALUE")]
+    #[arg(value_name = "NAME=VALUE", add = ArgValueCompleter::new(complete::params))]
     pub(super) fields: Vec<String>,
     /// Params as JSON: @file (.cbor for CBOR), - for standard input, or the text itself
     #[arg(short, long, value_name = "@FILE|-|JSON", allow_hyphen_values = true)]

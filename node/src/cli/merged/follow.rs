@@ -112,6 +112,10 @@ impl Follow {
     }
 
     fn is_shown(&self, line: &Merged) -> bool {
+        // Each event has a line of its own here.
+        if matches!(&line.what, What::Request(arrow) if arrow.is_progress()) {
+            return false;
+        }
         let Some(only) = &self.only else { return true };
         match &line.what {
             What::Request(arrow) => [&arrow.asker, &arrow.answerer].contains(&only),

@@ -57,6 +57,16 @@ pub(super) struct Arrow {
     pub(super) ends: Ends,
     /// What is worth saying besides.
     pub(super) note: Option<String>,
+    /// How many events have come of a subscription until now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) events: Option<u64>,
+}
+
+impl Arrow {
+    /// Whether it tells how far a subscription has come, and not that it has begun.
+    pub(super) fn is_progress(&self) -> bool {
+        self.events.is_some_and(|events| events > 0)
+    }
 }
 
 /// Which of its ends told of a request.
@@ -128,6 +138,11 @@ impl Merge {
     }
 
     fn request(&mut self, at_us: i64, record: Record) -> Option<What> {
+        if record.events.is_some_and(|events| events > 0) {
+            // Its two ends do not tell at the same time: the subscriber is listened to, if it tells.
+            let tells = record.dir == Direction::Out || !self.nodes.contains(record.peer.as_str());
+            return tells.then(|| What::Request(self.one(&record, None)));
+        }
         let span = record.span_id.to_string();
         if let Some((_, other)) = self.waiting.remove(&span) {
             let (asked, answered) = match record.dir {
@@ -180,6 +195,7 @@ impl Merge {
             trace: Some(record.trace_id.to_string()),
             ends,
             note,
+            events: record.events,
         }
     }
 
@@ -277,6 +293,7 @@ fn not_sent(node: String, event: &Event) -> Arrow {
         trace: None,
         ends: Ends::NotSent,
         note: Some(event.field("why").to_owned()),
+        events: None,
     }
 }
 

@@ -54,6 +54,7 @@ impl Paint {
         let time = self.styled(DIM, &self.time(merged.at_us, wide));
         let gap = if wide { "  " } else { " " };
         let said = match &merged.what {
+            What::Request(arrow) if arrow.is_progress() => self.progress(arrow, wide),
             What::Request(arrow) => self.arrow(arrow, wide),
             What::Session { node, peer, ended } => {
                 let (sign, said) = match ended {
@@ -102,6 +103,20 @@ impl Paint {
         let time = Timestamp::from_microsecond(at_us).unwrap_or_default();
         let format = if wide { "%H:%M:%S%.3f" } else { "%H:%M:%S" };
         time.to_zoned(self.zone.clone()).strftime(format).to_string()
+    }
+
+    /// How many events of a subscription have come to its subscriber, and in what time.
+    fn progress(&self, arrow: &Arrow, wide: bool) -> String {
+        let gap = if wide { "  " } else { " " };
+        let (answerer, asker) = (self.first(&arrow.answerer, wide), self.then(&arrow.asker, wide));
+        let method = padded(&visible(&arrow.method), METHOD_COLUMNS, wide);
+        let events = match arrow.events.unwrap_or_default() {
+            1 => "1 event".to_owned(),
+            events => format!("{events} events"),
+        };
+        let lasted = padded_left(&lasted(arrow.duration_us.unwrap_or_default()), wide);
+        let events = padded(&events, CODE_COLUMNS, wide);
+        format!("{answerer} ══▶ {asker}{gap}{method}{gap}{events}{gap}{lasted}")
     }
 
     fn arrow(&self, arrow: &Arrow, wide: bool) -> String {
@@ -223,6 +238,7 @@ mod tests {
             trace: None,
             ends,
             note: note.map(ToOwned::to_owned),
+            events: None,
         };
         Merged { at_us: 43_384_123_456, what: What::Request(arrow) }
     }
@@ -250,6 +266,13 @@ mod tests {
         for (merged, expected) in table {
             assert_eq!(paint(false).line(&merged, None), expected);
         }
+        let mut come = request("ok", Ends::Asker, None);
+        let What::Request(arrow) = &mut come.what else { panic!("{come:?}") };
+        arrow.events = Some(12);
+        assert_eq!(
+            paint(false).line(&come, None),
+            "12:03:04.123   hub ══▶ desk  people.create         12 events    1.2 ms"
+        );
         let narrow = paint(false).line(&request("ok", Ends::Both, None), Some(40));
         assert_eq!(narrow, "12:03:04 desk ──▶ hub people.create ok 1.2 ms");
     }
@@ -307,6 +330,7 @@ mod tests {
                 trace: None,
                 ends: Ends::Both,
                 note: Some(evil),
+                events: None,
             }),
         ] {
             let line = paint(false).line(&Merged { at_us: 0, what }, None);

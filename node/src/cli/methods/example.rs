@@ -50,7 +50,7 @@ fn json(value: &Json) -> String {
 }
 
 /// Whether a word `name=…` says this field, and no other.
-fn is_plain_name(name: &str) -> bool {
+pub(in crate::cli) fn is_plain_name(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
     name.starts_with(|c: char| c.is_ascii_alphabetic()) && name.chars().all(plain)
 }

@@ -8,6 +8,8 @@ use serde_json::{Map, Value as Json};
 pub(super) struct Field {
     pub(super) path: String,
     pub(super) kind: String,
+    /// Whether it is text, whatever the rules for it are.
+    pub(super) is_text: bool,
     pub(super) required: bool,
     pub(super) what: String,
 }
@@ -37,7 +39,7 @@ pub(super) fn kind(schema: &Json) -> String {
             let kinds = kinds.iter().filter_map(Json::as_str);
             kinds.map(|kind| of_type(kind, schema)).collect::<Vec<_>>().join(" or ")
         }
-        _ => schema.get("const").map(said).unwrap_or_else(|| "anything".to_owned()),
+        _ => schema.get("const").map_or_else(|| "anything".to_owned(), said),
     }
 }
 
@@ -54,7 +56,8 @@ fn add_fields(above: &str, schema: &Json, fields: &mut Vec<Field>) {
     for (name, field) in properties {
         let path = if above.is_empty() { name.clone() } else { format!("{above}.{name}") };
         let required = is_required(schema, name);
-        fields.push(Field { path: path.clone(), kind: kind(field), required, what: what(field) });
+        let (kind, is_text, what) = (kind(field), is_text(field), what(field));
+        fields.push(Field { path: path.clone(), kind, is_text, required, what });
         add_fields(&path, field, fields);
         if let Some(items) = field.get("items") {
             add_fields(&format!("{path}[]"), items, fields);
@@ -98,7 +101,7 @@ fn text(schema: &Json) -> String {
 /// The ranges that a type has by itself say nothing to a person.
 fn number(kind: &str, schema: &Json) -> String {
     match bounds(schema, "minimum", "maximum") {
-        (Some(min), None) if min == 0.0 => kind.to_owned(),
+        (Some(0.0), None) => kind.to_owned(),
         bounds => within(kind, bounds, ""),
     }
 }
@@ -156,6 +159,12 @@ fn choice(schema: &Json) -> String {
 /// A value as a person writes it: text without quotes.
 fn said(value: &Json) -> String {
     value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned)
+}
+
+fn is_text(schema: &Json) -> bool {
+    let choices = schema.get("oneOf").and_then(Json::as_array);
+    let text = |schema: &Json| schema.get("type").is_some_and(|kind| kind == "string");
+    choices.map_or_else(|| text(schema), |choices| choices.iter().all(text))
 }
 
 fn is_bytes(schema: &Json) -> bool {

@@ -21,7 +21,8 @@ Examples:
   ssh hub cat /var/log/hub.log | bothways trace show --from - phone.log -o json
 
 What the signs of a drawing say:
-  ─▶ request   ◀╌ response   ┄▶ only the node asked tells of it   ╳ did not arrive
+  ─▶ request   ◀╌ response   ═▶ events of a subscription until now
+  ┄▶ only the node asked tells of it   ╳ did not arrive
   ░ on the way   █ at the node asked";
 
 /// Draw requests, both ends of each paired, in the order of cause

@@ -17,7 +17,8 @@ Examples:
   bothways trace stats --from data -o json
 
 P50, P99 and MAX are what the node that asked saw; WORK is the time at the node asked, and WAY
-what was left for the way there and back, where the records of both ends are there.";
+what was left for the way there and back, where the records of both ends are there. EVENTS are those
+that came of subscriptions, which last until they end: P50 is how long they lived until now.";
 
 /// Count requests by method and by who asks whom, and tell how long they took
 #[derive(Debug, Args)]
@@ -46,6 +47,7 @@ pub(super) struct Counted {
     requests: u64,
     errors: u64,
     lost: u64,
+    events: u64,
     asked: Option<Times>,
     answered: Option<Times>,
     way: Option<Times>,
@@ -68,6 +70,7 @@ impl Counted {
             requests: stat.requests,
             errors: stat.errors,
             lost: stat.lost,
+            events: stat.events,
             asked: stat.asked.map(times),
             answered: stat.answered.map(times),
             way: stat.way.map(times),
@@ -77,7 +80,7 @@ impl Counted {
 
 impl Row for Counted {
     const HEADINGS: &'static [&'static str] = &[
-        "asks", "method", "requests", "errors", "lost", "p50", "p99", "max", "work p50",
+        "asks", "method", "requests", "errors", "lost", "events", "p50", "p99", "max", "work p50",
         "work p99", "way p50", "way p99",
     ];
 
@@ -91,6 +94,7 @@ impl Row for Counted {
             self.requests.to_string(),
             self.errors.to_string(),
             self.lost.to_string(),
+            self.events.to_string(),
             shown(self.asked, |times| times.p50_us),
             shown(self.asked, |times| times.p99_us),
             shown(self.asked, |times| times.max_us),

@@ -21,9 +21,11 @@ const VERSION: u32 = 1;
 ///       "span_id", "parent" or null, "retry_of" or null, "depth",
 ///       "asker", "answerer", "method", "code", "attempt", "key" or null,
 ///       "duration_us", "deadline_ms",
+///       "events": of a subscription, how many have come; else null
 ///       "sent_us", "received_us", "answered_us", "seen_us": each a number or null,
 ///       "asked" and "answered": null or
-///           {"started_us", "duration_us", "deadline_ms", "code", "sent_bytes", "received_bytes"},
+///           {"started_us", "duration_us", "deadline_ms", "code", "sent_bytes", "received_bytes",
+///            "events": a number or null},
 ///       "gaps": ["never_received", …]
 ///     }],
 ///     "steps": [{"exchange", "event": "sent" | "received" | "answered" | "seen", "at_us"}]
@@ -110,6 +112,7 @@ struct ExchangeEntry<'a> {
     key: Option<String>,
     duration_us: u64,
     deadline_ms: u64,
+    events: Option<u64>,
     sent_us: Option<i64>,
     received_us: Option<i64>,
     answered_us: Option<i64>,
@@ -136,6 +139,7 @@ impl<'a> ExchangeEntry<'a> {
             key: record.key.map(|key| key.to_string()),
             duration_us: record.duration_us,
             deadline_ms: record.deadline_ms,
+            events: exchange.ends.events(),
             sent_us: times.sent,
             received_us: times.received,
             answered_us: times.answered,
@@ -156,14 +160,15 @@ struct EndEntry {
     code: &'static str,
     sent_bytes: u64,
     received_bytes: u64,
+    events: Option<u64>,
 }
 
 impl EndEntry {
     fn of(record: &Record) -> Self {
         let Record { started_us, duration_us, deadline_ms, sent_bytes, received_bytes, .. } =
             *record;
-        let code = record.code.as_str();
-        Self { started_us, duration_us, deadline_ms, code, sent_bytes, received_bytes }
+        let (code, events) = (record.code.as_str(), record.events);
+        Self { started_us, duration_us, deadline_ms, code, sent_bytes, received_bytes, events }
     }
 }
 
@@ -187,7 +192,7 @@ mod tests {
 
     /// Programs rely on these, in the order of the alphabet.
     const FIELDS: &str = "answered answered_us answerer asked asker attempt code deadline_ms depth \
-        duration_us gaps key method parent received_us retry_of seen_us sent_us span_id";
+        duration_us events gaps key method parent received_us retry_of seen_us sent_us span_id";
 
     fn value(exchanges: &Exchanges) -> Value {
         serde_json::to_value(document(exchanges)).unwrap()

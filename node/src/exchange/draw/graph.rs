@@ -40,6 +40,9 @@ fn row(stat: &Stat, columns: usize, width: usize) -> Vec<(Tint, String)> {
     if let Some(times) = stat.asked.or(stat.answered) {
         parts.push((Tint::Faint, format!("  p50 {}", duration(times.p50_us))));
     }
+    if stat.events > 0 {
+        parts.push((Tint::Plain, format!("  {} events", stat.events)));
+    }
     if stat.errors > 0 {
         parts.push((Tint::Bad, format!("  {} failed", stat.errors)));
     }

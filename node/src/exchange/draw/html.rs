@@ -32,9 +32,9 @@ th{color:var(--f);font-weight:600}td.n{text-align:right;font-variant-numeric:tab
 td.id{font-family:ui-monospace,monospace;font-size:12px}\
 .good{color:var(--good)}.bad{color:var(--bad)}.gap{color:var(--gap);font-weight:600}";
 
-const HEADINGS: [&str; 12] = [
-    "asks", "method", "code", "took", "work", "way", "sent", "received", "deadline", "span", "key",
-    "missing",
+const HEADINGS: [&str; 13] = [
+    "asks", "method", "code", "took", "work", "way", "events", "sent", "received", "deadline",
+    "span", "key", "missing",
 ];
 
 /// Writes all traces as one self-contained page.
@@ -83,7 +83,9 @@ fn row(exchange: &Exchange) -> String {
     let (asked, answered) = (exchange.ends.asked(), exchange.ends.answered());
     let took = |end: Option<&Record>| end.map_or_else(none, |end| duration(end.duration_us));
     let way = match (asked, answered) {
-        (Some(asked), Some(answered)) if exchange.ends.response_seen() => {
+        (Some(asked), Some(answered))
+            if exchange.ends.response_seen() && !exchange.ends.is_subscription() =>
+        {
             duration(asked.duration_us.saturating_sub(answered.duration_us))
         }
         _ => none(),
@@ -98,6 +100,7 @@ fn row(exchange: &Exchange) -> String {
         ("n", took(asked)),
         ("n", took(answered)),
         ("n", way),
+        ("n", exchange.ends.events().map_or_else(none, |events| events.to_string())),
         ("n", bytes(|end| end.sent_bytes)),
         ("n", bytes(|end| end.received_bytes)),
         ("n", duration(record.deadline_ms.saturating_mul(1_000))),

@@ -7,7 +7,7 @@ use bothways_protocol::NodeName;
 
 use super::super::merge::{Event, Exchange, Gap, Step, Tree};
 use super::page::Tint;
-use super::words::{answer, request, tint};
+use super::words::{answer, events, request, tint};
 
 /// One row of a sequence diagram.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub(super) enum Shape<'a> {
 pub(super) enum Kind {
     Request,
     Response,
+    /// The events of a subscription.
+    Push,
 }
 
 /// How far a message came, as far as records tell.
@@ -76,7 +78,16 @@ fn mark(exchange: &Exchange, step: Step) -> Option<Mark<'_>> {
     let back = |reach| Shape::Arrow { from: answerer, to: asker, kind: Kind::Response, reach };
     let outcome = |end: Option<&super::super::record::Record>| end.map(|end| end.code);
 
+    let push = |reach| Shape::Arrow { from: answerer, to: asker, kind: Kind::Push, reach };
+
     let (shape, text, tint) = match step.event {
+        Event::Answered if exchange.ends.is_subscription() => match asked {
+            true => return None,
+            false => (push(Reach::OneSided), events(exchange), tint(exchange.code())),
+        },
+        Event::Seen if exchange.ends.is_subscription() => {
+            (push(Reach::Arrived), events(exchange), tint(exchange.code()))
+        }
         Event::Sent if lost_request => (there(Reach::Lost), request(exchange), Tint::Plain),
         Event::Sent => (there(Reach::Arrived), request(exchange), Tint::Plain),
         Event::Received if !asked => (there(Reach::OneSided), request(exchange), Tint::Plain),

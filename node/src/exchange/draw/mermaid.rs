@@ -37,7 +37,7 @@ fn head(mark: &Mark<'_>, participants: &mut Participants) -> String {
     match mark.shape {
         Shape::Note { .. } => format!("Note right of n{first}"),
         Shape::Arrow { kind, reach, .. } => {
-            let line = if kind == Kind::Request && reach != Reach::OneSided { "-" } else { "--" };
+            let line = if kind != Kind::Response && reach != Reach::OneSided { "-" } else { "--" };
             let tip = if reach == Reach::Lost { "x" } else { ">>" };
             format!("n{first}{line}{tip}n{second}")
         }

@@ -165,6 +165,7 @@ fn attributes(exchange: &Exchange, record: &Record) -> Vec<Attribute> {
         number("bothways.sent_bytes", record.sent_bytes),
         number("bothways.received_bytes", record.received_bytes),
     ]);
+    attributes.extend(record.events.map(|events| number("bothways.events", events)));
     if let Outcome::Failed(code) = record.code {
         attributes.push(text("error.type", code.as_str()));
     }

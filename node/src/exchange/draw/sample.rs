@@ -26,6 +26,7 @@ fn asked(span: u8, ends: [&str; 2], method: &str, from_us: i64, to_us: i64) -> R
         parent_id: None,
         key: None,
         attempt: 1,
+        events: None,
     }
 }
 
@@ -93,6 +94,31 @@ pub(in super::super) fn exchanges() -> Exchanges {
     ])
 }
 
+/// `phone` (whose clock is a minute ahead) watches `hub` while `cli` asks it; each end of the
+/// subscription has left three records until now.
+pub(in super::super) fn watched() -> Exchanges {
+    const AHEAD_US: i64 = 60_000_000;
+    let watch = asked(1, ["phone", "hub"], "orders.watch", AHEAD_US, 1_000 + AHEAD_US);
+    let begun = answered(&watch, 400 - AHEAD_US, 600 - AHEAD_US, AHEAD_US);
+    let begun = Record { started_us: START_US + 400, ..begun };
+    let until = |record: &Record, us: i64, events: u64| Record {
+        duration_us: us.unsigned_abs(),
+        events: Some(events),
+        ..record.clone()
+    };
+    let first = asked(2, ["cli", "hub"], "orders.ship", 50_000, 54_000);
+    merge(vec![
+        until(&watch, 1_000, 0),
+        until(&begun, 600, 0),
+        until(&watch, 1_900_000, 12),
+        until(&watch, 1_000_000, 3),
+        until(&begun, 1_000_000, 3),
+        until(&begun, 7_000_000, 14),
+        answered(&first, 51_000, 53_000, 0),
+        first,
+    ])
+}
+
 /// A request whose method is an attack on whatever shows it.
 pub(super) fn hostile() -> Exchanges {
     let method = "x\n    n0->>n1: forged;#\u{1b}[31m<script>%%{init:{}}%%\u{202e}";
@@ -101,7 +127,7 @@ pub(super) fn hostile() -> Exchanges {
 
 /// Draws the samples at many widths and looks for lines that are too wide or not one line.
 pub(super) fn assert_fits(draw: fn(&Exchanges, usize) -> Page) {
-    for exchanges in [exchanges(), hostile(), nested(), crowd(), Exchanges::default()] {
+    for exchanges in [exchanges(), watched(), hostile(), nested(), crowd(), Exchanges::default()] {
         for width in [40, 41, 57, 80, 100, 131, 240] {
             for line in draw(&exchanges, width).to_string().lines() {
                 assert!(line.chars().count() <= width, "{width}: {line}");

@@ -175,6 +175,7 @@ impl Row {
             (_, Reach::OneSided) => '┄',
             (Kind::Request, _) => '─',
             (Kind::Response, _) => '╌',
+            (Kind::Push, _) => '═',
         };
         let rightwards = from < to;
         let (first, last) = (from.min(to) + 1, from.max(to) - 1);
@@ -216,11 +217,13 @@ struct Seen {
     one_sided: bool,
     lost: bool,
     home: bool,
+    push: bool,
 }
 
 impl Seen {
     fn look_at(&mut self, mark: &Mark<'_>) {
-        if let Shape::Arrow { from, to, reach, .. } = mark.shape {
+        if let Shape::Arrow { from, to, reach, kind } = mark.shape {
+            self.push |= kind == Kind::Push;
             self.one_sided |= reach == Reach::OneSided;
             self.lost |= reach == Reach::Lost;
             self.home |= from == to;
@@ -232,6 +235,7 @@ impl Seen {
             (self.lost, "╳ did not arrive"),
             (self.one_sided, "┄▶ only the node asked tells of it"),
             (self.home, "↺ a node asks itself"),
+            (self.push, "═▶ events of a subscription, until now"),
         ];
         let said: Vec<_> = signs.iter().filter(|(seen, _)| *seen).map(|(_, text)| *text).collect();
         if !said.is_empty() {
@@ -285,6 +289,25 @@ no log of desk, ghost: shown as others tell it
     #[test]
     fn a_sequence_shows_each_message_between_the_lanes() {
         assert_eq!(sequence(&sample::exchanges(), 96).to_string(), EXPECTED);
+    }
+
+    const WATCHED: &str = "trace abababababababababababababababab
+2025-11-24 16:00:00.000 UTC · 2 requests in 7.0 s
+                    phone                   hub                    cli
+      0 µs            ├──── orders.watch ───▶│                      │
+   49.6 ms            │                      │◀─── orders.ship ─────┤
+   53.6 ms            │                      ├╌╌╌╌╌ ok 4.0 ms ╌╌╌╌╌▶│
+     1.9 s            │ 12 of 14 events in 1.9 s                    │
+                      │◀═════════════════════┤                      │
+
+═▶ events of a subscription, until now
+
+clock of phone: 60.0 s ahead of that of hub, at a guess
+";
+
+    #[test]
+    fn a_subscription_shows_how_many_events_have_come_until_now() {
+        assert_eq!(sequence(&sample::watched(), 80).to_string(), WATCHED);
     }
 
     #[test]

@@ -49,7 +49,7 @@ paint-order:stroke;stroke:var(--ground);stroke-width:4px;stroke-linejoin:round}\
 .x text.faint{fill:var(--faint)}.x text.good{fill:var(--good)}.x text.bad{fill:var(--bad)}\
 .x text.gap{fill:var(--gap);font-weight:600}\
 .x .arrow{stroke:var(--ink);stroke-width:1.5;fill:none}.x .response{stroke-dasharray:6 4}\
-.x .onesided{stroke-dasharray:2 4}.x .tip{fill:var(--ink)}\
+.x .push{stroke-width:3.5}.x .onesided{stroke-dasharray:2 4}.x .tip{fill:var(--ink)}\
 .x .lost{stroke:var(--bad)}.x .cross{stroke:var(--bad);stroke-width:2.5;fill:none}";
 
 /// Draws each trace below the one before, as one SVG document.
@@ -175,6 +175,7 @@ impl Drawing {
             (_, Reach::OneSided) => "arrow onesided",
             (Kind::Request, _) => "arrow",
             (Kind::Response, _) => "arrow response",
+            (Kind::Push, _) => "arrow push",
         };
         if from == to {
             let (right, up) = (from + 34, y - 12);

@@ -51,7 +51,12 @@ pub(super) fn draw(tree: &Tree, width: usize, page: &mut Page) {
 
 fn label(exchange: &Exchange) -> String {
     let (asker, answerer) = (exchange.asker(), exchange.answerer());
-    format!("{asker} → {answerer}  {}", words::request(exchange))
+    let request = words::request(exchange);
+    match exchange.ends.events() {
+        Some(1) => format!("{asker} → {answerer}  {request} ═▶ 1 event"),
+        Some(events) => format!("{asker} → {answerer}  {request} ═▶ {events} events"),
+        None => format!("{asker} → {answerer}  {request}"),
+    }
 }
 
 /// Two columns a level; what is deeper than fits says its depth.

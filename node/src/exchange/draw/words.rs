@@ -58,6 +58,21 @@ pub(super) fn answer(exchange: &Exchange) -> String {
     format!("{} {}", exchange.code(), duration(exchange.duration_us()))
 }
 
+/// How many events have come of a subscription, and in what time.
+pub(super) fn events(exchange: &Exchange) -> String {
+    let (count, behind) = (exchange.ends.events().unwrap_or(0), exchange.ends.events_behind());
+    let count = match (count, behind) {
+        (1, 0) => "1 event".to_owned(),
+        (count, 0) => format!("{count} events"),
+        (count, behind) => format!("{count} of {} events", count + behind),
+    };
+    let code = match exchange.code() {
+        Outcome::Ok => String::new(),
+        Outcome::Failed(code) => format!(", {code}"),
+    };
+    format!("{count} in {}{code}", duration(exchange.duration_us()))
+}
+
 /// The tint of an outcome.
 pub(super) fn tint(code: Outcome) -> Tint {
     match code {

@@ -105,7 +105,8 @@ impl Links {
         let seen_answered = answered.ended_us().saturating_sub(asked.ended_us());
         let most = sent_received.saturating_add(CUT_START_US);
         let least = seen_answered.saturating_sub(CUT_END_US);
-        let seen = ends.response_seen();
+        // The two ends of a subscription need not have told of it at the same time.
+        let seen = ends.response_seen() && !ends.is_subscription();
         if asker < answerer {
             let bounds = self.bounds.entry((asker.clone(), answerer.clone())).or_default();
             bounds.at_most(most);

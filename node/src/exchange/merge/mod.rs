@@ -20,6 +20,7 @@ use bothways_protocol::{NodeName, TraceId};
 
 use super::record::{Direction, MethodText, Outcome, Record};
 use clocks::Clocks;
+use pair::Paired;
 
 pub use clocks::Clock;
 pub use filter::Filter;
@@ -36,6 +37,8 @@ pub struct Exchanges {
     pub absent: Vec<NodeName>,
     /// How many records were there more than once, and were folded.
     pub duplicates: u64,
+    /// How many records of subscriptions were folded into a later one of the same end.
+    pub earlier: u64,
 }
 
 /// All exchanges of one trace.
@@ -235,14 +238,14 @@ impl fmt::Display for Gap {
 #[must_use]
 pub fn merge(records: Vec<Record>) -> Exchanges {
     let (wrote, absent) = nodes(&records);
-    let (legs, duplicates) = pair::pair(records);
+    let Paired { legs, duplicates, earlier } = pair::pair(records);
     let clocks = Clocks::estimate(&legs);
     let mut trees = tree::grow(legs, &clocks, &wrote);
     for tree in &mut trees {
         order::arrange(tree, &clocks);
     }
     trees.sort_by_key(|tree| (tree.span_us(), tree.trace_id));
-    Exchanges { trees, clocks: clocks.into_list(), absent, duplicates }
+    Exchanges { trees, clocks: clocks.into_list(), absent, duplicates, earlier }
 }
 
 /// The nodes that wrote records, and those that are only named in them.

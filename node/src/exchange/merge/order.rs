@@ -108,6 +108,7 @@ fn cause(
         Event::Sent => parent(),
         Event::Received => own(Event::Sent).or_else(parent),
         Event::Answered => request,
+        Event::Seen if exchange.ends.is_subscription() => request,
         Event::Seen if exchange.ends.response_seen() => own(Event::Answered).or(request),
         Event::Seen => own(Event::Sent),
     }

@@ -21,7 +21,7 @@ fn assert_in_order(tree: &Tree) {
     for (index, exchange) in tree.exchanges.iter().enumerate() {
         let [sent, received, answered, seen] = places[index];
         let mut known: Vec<_> = [sent, received, answered].into_iter().flatten().collect();
-        if exchange.ends.response_seen() {
+        if exchange.ends.response_seen() && !exchange.ends.is_subscription() {
             known.extend(seen);
         }
         assert!(known.is_sorted(), "{exchange:?}");
@@ -124,7 +124,7 @@ proptest! {
         let ends: usize = merged.trees.iter().flat_map(|tree| &tree.exchanges)
             .map(|e| usize::from(e.ends.asked().is_some()) + usize::from(e.ends.answered().is_some()))
             .sum();
-        prop_assert_eq!(ends as u64 + merged.duplicates, records.len() as u64);
+        prop_assert_eq!(ends as u64 + merged.duplicates + merged.earlier, records.len() as u64);
         merged.trees.iter().for_each(assert_in_order);
     }
 }
@@ -150,6 +150,7 @@ fn nonsense(seed: &[u8; 6]) -> Record {
         parent_id: (kind & 16 == 0).then(|| span_of(parent)),
         key: None,
         attempt: u32::from(kind >> 5),
+        events: (seed[4] & 8 != 0).then_some(u64::from(duration)),
     }
 }
 
@@ -240,4 +241,28 @@ fn a_clock_is_told_over_nodes_in_between() {
         assert_eq!(clock.reference, name(1));
         assert!(clock.ahead_us.abs_diff(ahead_us) <= 1, "{clock:?}");
     }
+}
+
+#[test]
+fn the_records_of_a_subscription_become_one_exchange_which_says_nothing_of_the_clocks_at_its_end() {
+    let merged = super::super::draw::sample::watched();
+    let watch = &merged.trees[0].exchanges[0];
+    assert_eq!(merged.trees[0].exchanges.len(), 2);
+    assert_eq!((merged.duplicates, merged.earlier), (0, 4));
+    assert_eq!((watch.ends.events(), watch.ends.events_behind()), (Some(12), 2));
+    assert_eq!(watch.gaps, []);
+    assert_in_order(&merged.trees[0]);
+    // The answering end tells of a time five seconds later: its response was seen long before.
+    let phone = merged.clocks.iter().find(|clock| clock.node.as_str() == "phone").unwrap();
+    assert_eq!(phone.within_us, None);
+    assert!(phone.ahead_us.abs_diff(60_000_000) < 1_000, "{phone:?}");
+}
+
+#[test]
+fn requests_that_use_one_span_twice_stay_two() {
+    let mut world = World::run(vec![0, 0], &[]);
+    world.truth.push((None, Fate::Whole));
+    world.write(0, Fate::Whole, [0, 1], [0, 5, 10, 15]);
+    world.write(0, Fate::Whole, [0, 1], [0, 6, 11, 16]);
+    assert_eq!(merge(world.records).trees[0].exchanges.len(), 2);
 }

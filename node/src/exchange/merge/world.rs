@@ -151,6 +151,7 @@ impl World {
             parent_id: self.truth[request].0.map(span),
             key: None,
             attempt: 1,
+            events: None,
         };
         let answer = Record {
             node: name(answerer),

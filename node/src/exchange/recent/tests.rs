@@ -23,6 +23,7 @@ fn record(attempt: u32) -> Record {
         parent_id: None,
         key: None,
         attempt,
+        events: None,
     }
 }
 

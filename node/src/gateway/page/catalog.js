@@ -26,12 +26,11 @@ export function forget() {
   kept.clear();
 }
 
-/** Peers that answer requests, this node first where it does. */
+/** Peers that answer requests, this node first where it does, the others by name. */
 export function answering(status = node.get().status) {
   if (!status) return [];
-  const names = (status.sessions ?? []).filter((session) => session.role !== "client").map((session) => session.peer);
-  if (status.role !== "client") names.push(status.name);
-  return [...new Set(names)];
+  const names = (status.sessions ?? []).filter((session) => session.role !== "client").map((session) => session.peer).sort();
+  return [...new Set(status.role === "client" ? names : [status.name, ...names])];
 }
 
 /** Tells of each peer that enables a method, as soon as it is known; resolves when all are asked. */

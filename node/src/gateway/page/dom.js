@@ -38,6 +38,32 @@ export function ours(text) {
   return document.createTextNode(text);
 }
 
+/** Draws anew and gives the focus back to what stands for the thing that had it. */
+export function keepFocus(place, act) {
+  const find = place.contains(document.activeElement) ? standIn(document.activeElement) : null;
+  act();
+  if (find && !place.contains(document.activeElement)) find()?.focus({ preventScroll: true });
+}
+
+/** How to find an element again, or what is drawn in its place: by its span or its test id. */
+export function standIn(element) {
+  const named = element.closest("[data-span], [data-testid]");
+  const { span, testid: id } = named?.dataset ?? {};
+  const inner = named !== element ? element.tagName : null;
+  return () => {
+    if (element.isConnected) return element;
+    const same = (one) => (span ? one.dataset.span === span : one.dataset.testid === id);
+    const again = id && [...document.querySelectorAll("[data-span], [data-testid]")].find(same);
+    return inner ? again?.querySelector(inner) : again;
+  };
+}
+
+/** A text made visible and cut to so many characters, with an ellipsis where there were more. */
+export function shortened(text, max) {
+  const shown = [...visible(text)];
+  return ours(shown.length <= max ? shown.join("") : `${shown.slice(0, Math.max(1, max - 1)).join("")}…`);
+}
+
 /** A test's handle on an element. */
 export function testid(id) {
   return { "data-testid": id };

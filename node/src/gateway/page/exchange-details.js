@@ -13,7 +13,7 @@ const FIELDS = [
   ["code", "code", (code) => codeChip(code)],
   ["started_us", "began, own clock", clock],
   ["duration_us", "took", micros],
-  ["deadline_ms", "deadline left", (ms) => `${ms} ms`],
+  ["deadline_ms", "deadline left", (ms) => micros(ms * 1000)],
   ["sent_bytes", "sent", bytes],
   ["received_bytes", "received", bytes],
   ["attempt", "attempt", String],
@@ -32,7 +32,7 @@ function content(exchange, request, nodes) {
     lost ? el("p.note.tone-lost", {}, `${lostWords(request)}.`) : null,
     facts([
       ["began", clock(request.started_us)], ["took", micros(request.duration_us)],
-      ["deadline", request.deadline_ms === undefined ? null : `${request.deadline_ms} ms`],
+      ["deadline", request.deadline_ms === undefined ? null : micros(request.deadline_ms * 1000)],
       ["attempt", request.attempt], ["events", eventsOf(request) || null],
       ["bytes", request.sent_bytes === undefined ? null : `${bytes(request.sent_bytes)} out, ${bytes(request.received_bytes)} back`],
       ["trace", copyable(exchange.trace_id, "trace id")], ["span", copyable(request.span_id, "span id")],
@@ -70,6 +70,7 @@ function clocks({ from, to }, nodes) {
 /** How far a node's clock is off, and how sure that is. */
 export function offsetWords(node) {
   if (!node || node.offset_us === undefined || node.offset_us === null) return "offset not known";
+  if (node.offset_us === 0 && !node.sure_us) return "the clock that all times are on";
   const sign = node.offset_us < 0 ? "−" : "+";
   const sure = node.sure_us === undefined || node.sure_us === null ? "" : `, give or take ${micros(node.sure_us)}`;
   return `${sign}${micros(Math.abs(node.offset_us))}${sure}`;

@@ -1,11 +1,10 @@
 // Draws one exchange as a sequence of arrows between lanes.
 
-import { el, svg, testid } from "./dom.js";
+import { el, shortened, svg, testid } from "./dom.js";
 import { clock, many, micros } from "./format.js";
 import { BAR, eventsOf, rowsOf } from "./exchange-layout.js";
 import { pressable } from "./keys.js";
 import { LOST, lostWords, tone } from "./tone.js";
-import { shortened } from "./visible.js";
 
 const LETTER = 6.4;
 const HEAD = 26;
@@ -51,7 +50,7 @@ function heading(exchange, onTrace) {
   return el("header.trace-head", {},
     el("span.num.trace-time", {}, clock(began)),
     el("button.trace-id.mono", { type: "button", title: `Only trace ${trace_id}`, "aria-label": `Only trace ${trace_id}`, on: { click: () => onTrace(trace_id) } }, trace_id.slice(0, 8)),
-    requests.length > 1 ? el("span.num.trace-sum", {}, `${many(requests.length, "request")}, ${micros(ends - began)}`) : null);
+    requests.length > 1 ? el("span.num.trace-sum", {}, `${many(requests.length, "request")} · ${micros(ends - began)}`) : null);
 }
 
 function arrowGroup(exchange, request, onPick) {
@@ -86,7 +85,7 @@ function arrow(row, lanes, width) {
     if (kind === "push") parts.push(svg("path.head.push", { d: head(x2 - side * 7, tip, side, false) }));
   }
   if (missing(row)) parts.push(svg("circle.unknown", { cx: x2, cy: y, r: 5 }), svg("text.unknown-mark", { x: x2, y: y + 3.2 }, "?"));
-  parts.push(text(label, (a + b) / 2, y - 5, width, kind));
+  parts.push(text(label, broken ? (x1 + x2) / 2 : (a + b) / 2, y - 5, width, kind));
   return parts;
 }
 
@@ -124,7 +123,7 @@ function loop(row, x, label, width) {
 
 function text(label, x, y, width, kind) {
   const shown = shortened(label, Math.floor((width - 8) / LETTER));
-  const half = (shown.length * LETTER) / 2;
+  const half = (shown.data.length * LETTER) / 2;
   return svg(`text.label.${kind}`, { x: Math.max(half + 3, Math.min(width - half - 3, x)), y, "text-anchor": "middle" }, shown);
 }
 

@@ -3,13 +3,17 @@
 export const ROW = 27;
 export const BAR = 4;
 
-/** The nodes that take part in exchanges, in the order in which they appear. */
-export function lanesOf(exchanges, known = []) {
-  const lanes = new Set(known);
-  for (const { requests } of exchanges) {
-    for (const { from, to } of requests) lanes.add(from).add(to);
-  }
-  return [...lanes];
+/**
+ * The nodes that take part in exchanges: those that had a lane keep their order, others come after
+ * them; our own node stands in the middle, where its arrows are short.
+ */
+export function lanesOf(exchanges, { before = [], us } = {}) {
+  const there = new Set(exchanges.flatMap(({ requests }) => requests.flatMap(({ from, to }) => [from, to])));
+  const lanes = [...new Set([...before.filter((name) => there.has(name)), ...there])];
+  if (!there.has(us) || lanes.length < 3) return lanes;
+  const others = lanes.filter((name) => name !== us);
+  others.splice(Math.floor(others.length / 2), 0, us);
+  return others;
 }
 
 /** The middle of each lane across a width. */
@@ -58,6 +62,7 @@ export function rowsOf(requests) {
   roots.forEach(visit);
   // A circle of parents, which no honest node writes, is drawn as it came.
   requests.forEach(visit);
+  bars.sort((a, b) => a.depth - b.depth);
   return { rows, bars, height: y - ROW + 16 };
 }
 

@@ -1,6 +1,6 @@
 // The view of the exchange: who asked whom for what, as it happens and as it was.
 
-import { arrange, el, fill, svg, testid } from "./dom.js";
+import { arrange, el, fill, keepFocus, svg, testid } from "./dom.js";
 import { followExchange } from "./exchange-data.js";
 import { openRequest, offsetWords } from "./exchange-details.js";
 import { drawExchange, laneName } from "./exchange-draw.js";
@@ -12,8 +12,9 @@ import { ourName } from "./node.js";
 import { refine, address } from "./router.js";
 
 const DRAWN = 200;
-const LANE_LEAST = 132;
-const GUTTER = 116;
+const LANE_LEAST = 122;
+const GUTTER_LEAST = 700;
+const GUTTER = 148;
 
 /** Shows it in `root`. */
 export function exchangeView(root, query) {
@@ -58,16 +59,20 @@ export function exchangeView(root, query) {
     scroll.scrollTop = scroll.scrollHeight;
   };
 
-  const draw = () => {
+  const draw = () => keepFocus(list, redraw);
+  const redraw = () => {
     waiting = 0;
     fresh.hidden = true;
     const all = state.exchanges;
     const part = all.slice(-drawnMax);
     const width = Math.max(280, scroll.clientWidth);
-    const gutter = width >= 700 ? GUTTER : 0;
+    lanesKnown = lanesOf(part, { before: lanesKnown, us: ourName() });
+    // Lanes for all where they fit, if need be without the gutter; else each exchange has its own.
+    const fits = (room) => lanesKnown.length > 0 && lanesKnown.length * LANE_LEAST <= room - 4;
+    const shared = fits(width);
+    const gutter = width >= GUTTER_LEAST && (!shared || fits(width - GUTTER)) ? GUTTER : 0;
     const inner = width - gutter - 4;
-    lanesKnown = lanesOf(part, part.some(({ requests }) => requests.some(({ from, to }) => from === ourName() || to === ourName())) ? [ourName()] : []);
-    const shared = lanesKnown.length * LANE_LEAST <= inner && lanesKnown.length > 0;
+    list.classList.toggle("with-gutter", gutter > 0);
     const sharedLanes = shared ? spread(lanesKnown, 0, inner) : null;
     const now = JSON.stringify([inner, shared && lanesKnown]);
     if (now !== form) shown = new Map();
@@ -76,7 +81,7 @@ export function exchangeView(root, query) {
     const next = new Map();
     for (const exchange of part) {
       const before = shown.get(exchange.trace_id);
-      next.set(exchange.trace_id, before?.text === exchange.text ? before : { text: exchange.text, node: article(exchange, sharedLanes, inner, before?.node) });
+      next.set(exchange.trace_id, before?.text === exchange.text ? before : { text: exchange.text, node: article(exchange, sharedLanes, inner) });
     }
     arrange(list, part.length ? [...next.values()].map(({ node }) => node) : [empty()]);
     shown = next;
@@ -84,12 +89,9 @@ export function exchangeView(root, query) {
     refresh();
     if (following) toBottom();
   };
-  const article = (exchange, sharedLanes, width, before) => {
+  const article = (exchange, sharedLanes, width) => {
     const lanes = sharedLanes ?? spread(lanesOf([exchange]), 0, width);
-    const node = drawExchange(exchange, { lanes, width, named: !sharedLanes, onPick: (trace, request) => openRequest(trace, request, state.nodes), onTrace: (trace) => refine({ trace }) });
-    const focused = before?.contains(document.activeElement) ? document.activeElement.dataset.span : null;
-    if (focused) requestAnimationFrame(() => [...node.querySelectorAll("[data-span]")].find((one) => one.dataset.span === focused)?.focus({ preventScroll: true }));
-    return node;
+    return drawExchange(exchange, { lanes, width, named: !sharedLanes, onPick: (trace, request) => openRequest(trace, request, state.nodes), onTrace: (trace) => refine({ trace }) });
   };
   const lanesHeader = (shared, lanes, gutter, width) => {
     header.toggleAttribute("hidden", !shared);
@@ -128,9 +130,12 @@ export function exchangeView(root, query) {
   const say = () => {
     const requests = state.exchanges.reduce((sum, exchange) => sum + exchange.requests.length, 0);
     fill(summary, state.loaded ? `${many(state.exchanges.length, "exchange")}, ${many(requests, "request")}` : "");
+    const told = JSON.stringify([state.error?.message, state.missing, state.missed, state.loaded]);
+    if (told === notes.dataset.told) return;
+    notes.dataset.told = told;
     fill(notes,
       state.error && state.loaded ? el("p.note.tone-refused", {}, `These are not the newest: ${state.error.message}.`) : null,
-      state.missing.length ? el("p.note", testid("missing"), `No records from ${listed(state.missing)}: what they saw is not drawn. A node gives its records to those whom its setting exchange.readers names.`) : null,
+      state.missing.length ? missingNote(state.missing) : null,
       state.missed ? el("p.note.tone-refused", {}, `The live stream could not keep up with ${many(state.missed, "record")}: they were read afterwards.`) : null);
   };
 
@@ -176,6 +181,11 @@ function words(exchanges) {
   return { peers: [...peers].sort(), methods: [...methods].sort() };
 }
 
+function missingNote(names) {
+  return el("details.note", testid("missing"), el("summary", {}, `No records from ${listed(names)}`),
+    el("p", {}, "Of their requests only what the other end saw is drawn. A node gives its records to those whom its setting ", el("code", {}, "exchange.readers"), " names."));
+}
+
 function listed(names) {
-  return names.length > 6 ? `${names.slice(0, 6).join(", ")} and ${names.length - 6} more` : names.join(", ");
+  return names.length > 3 ? `${names.slice(0, 3).join(", ")} and ${names.length - 3} more` : names.join(", ");
 }

@@ -56,6 +56,12 @@ export function day(ms) {
   return Number.isFinite(Number(ms)) ? DAY.format(Number(ms)) : "–";
 }
 
+/** When something was, in milliseconds since 1970: the time of today, else day and time. */
+export function when(ms) {
+  const at = new Date(Number(ms));
+  return at.toDateString() === new Date().toDateString() ? CLOCK.format(at) : day(ms);
+}
+
 /** How far away a time is: `in 12 d 3 h`, `4 min ago`. */
 export function away(ms, now = Date.now()) {
   const s = (ms - now) / 1000;

@@ -23,9 +23,10 @@ export function icon(name) {
   return picture;
 }
 
-/** The shape of a role: a square listens only, a circle dials only, a diamond does both. */
+/** The shape of a role: a square answers, a circle asks, a diamond does both. */
 export function roleShape(role, x, y, size = 9) {
   if (role === "server") return svg("rect.shape", { x: x - size * 0.8, y: y - size * 0.8, width: size * 1.6, height: size * 1.6, rx: 2.5 });
+  if (role !== "client" && role !== "peer") return svg("circle.shape.unknown-role", { cx: x, cy: y, r: size * 0.7 });
   if (role === "client") return svg("circle.shape", { cx: x, cy: y, r: size * 0.86 });
   const s = size * 1.08;
   return svg("path.shape", { d: `M${x} ${y - s}L${x + s} ${y}L${x} ${y + s}L${x - s} ${y}Z` });

@@ -2,7 +2,7 @@
 
 import { answering } from "./catalog.js";
 import { el } from "./dom.js";
-import { day } from "./format.js";
+import { day, when } from "./format.js";
 import { node, ourName } from "./node.js";
 import { serviceView } from "./service.js";
 
@@ -16,7 +16,7 @@ const KIND = {
     { name: "From", show: (message) => message.from },
     { name: "To", show: (message) => message.to },
     { name: "State", show: (message) => el(`span.chip.state-${message.state}`, {}, message.state) },
-    { name: "Sent", num: true, show: (message) => day(message.sent_ms) },
+    { name: "Sent", num: true, show: (message) => el("span", { title: day(message.sent_ms) }, when(message.sent_ms)) },
   ],
 };
 

@@ -29,7 +29,7 @@ export function methodsView(root, query) {
     el("div.methods-grid", {}, el("div.method-side", {}, filter, list), page));
 
   const drawPeers = () => {
-    const names = answering().sort();
+    const names = answering();
     if (peer && !names.includes(peer)) names.push(peer);
     if (select.dataset.names === JSON.stringify(names)) return;
     select.dataset.names = JSON.stringify(names);
@@ -84,7 +84,7 @@ export function methodsView(root, query) {
   };
 
   const choose = () => {
-    const next = wanted.peer || (answering().includes(peer) ? peer : answering().sort()[0]) || null;
+    const next = wanted.peer || (answering().includes(peer) ? peer : answering()[0]) || null;
     if (next !== peer || !peer) return use(next);
     drawList();
     drawPage();

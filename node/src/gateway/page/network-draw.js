@@ -1,20 +1,19 @@
 // Draws the picture of the network and lets requests pass through it.
 
-import { svg, testid } from "./dom.js";
+import { shortened, svg, testid } from "./dom.js";
 import { micros } from "./format.js";
 import { roleShape } from "./icons.js";
 import { pressable } from "./keys.js";
 import { edge, layout } from "./network-layout.js";
 import { stateWords } from "./network-peers.js";
 import { tone } from "./tone.js";
-import { shortened } from "./visible.js";
 
 const DOTS_MAX = 40;
 const DOT_EVERY_MS = 90;
 
 /** Draws the picture into an `svg`; `onPick({kind, name}, event)` tells what was chosen. */
-export function drawNetwork(picture, status, peers, width, onPick) {
-  const plan = layout(peers.length, width);
+export function drawNetwork(picture, status, peers, { width, room }, onPick) {
+  const plan = layout(peers.length, width, room);
   picture.setAttribute("viewBox", `0 0 ${plan.width} ${plan.height}`);
   picture.setAttribute("width", plan.width);
   picture.setAttribute("height", plan.height);
@@ -39,7 +38,7 @@ function card(peer, place, width, onPick) {
   const { x, y, w, h } = place;
   const small = w < 130;
   const room = Math.floor((w - (small ? 34 : 48)) / (small ? 6.7 : 7.4));
-  const words = peer.ours ? `${peer.role ?? "node"} · this node` : stateWords(peer);
+  const words = !peer.ours ? stateWords(peer) : small ? "this node" : `${peer.role ?? "node"} · this node`;
   return svg(`g.card${classes(peer)}`, picked(peer, { kind: peer.ours ? "us" : "node", name: peer.name }, onPick),
     svg("rect.box", { x: x - w / 2, y: y - h / 2, width: w, height: h, rx: 10 }),
     roleShape(peer.role, x - w / 2 + (small ? 17 : 24), y, small ? 7 : 9),

@@ -7,33 +7,51 @@ export function cardSize(width) {
 
 /** How many peers a ring may have. */
 export function ringMax(width) {
-  return width < 560 ? 5 : width < 900 ? 10 : 14;
+  return width < 560 ? 6 : width < 900 ? 10 : 14;
 }
 
 /**
  * `{mode, width, height, centre: {x, y}, places: [{x, y, w, h}]}` for so many peers; the places are
- * in the order of the peers.
+ * in the order of the peers. `room` is the height that a ring may take where it needs less.
  */
-export function layout(peers, width) {
-  return peers <= ringMax(width) ? ring(peers, width) : grid(peers, width);
+export function layout(peers, width, room = 500) {
+  if (peers > ringMax(width)) return grid(peers, width);
+  return width < 560 ? column(peers, width) : ring(peers, width, room);
 }
 
-function ring(peers, width) {
+/** How many stand in each row above and below the middle, from the outside in, for so many peers. */
+const ROWS = [[[], []], [[1], []], [[1], [1]], [[1], [2]], [[2], [2]], [[2], [1, 2]], [[1, 2], [1, 2]]];
+
+/** A narrow ring: rows of one or two above and below. */
+function column(peers, width) {
   const card = cardSize(width);
-  const height = width < 560 ? 400 : Math.min(560, Math.max(400, 300 + peers * 22));
+  const step = 98;
+  const [above, below] = ROWS[peers];
+  const y = (row) => card.h / 2 + 4 + row * step;
+  const rows = [...above.map((n, at) => [n, y(at)]), ...below.map((n, at) => [n, y(above.length + below.length - at)])];
+  const places = rows.flatMap(([n, y]) => Array.from({ length: n }, (_, at) => ({ x: (width * (2 * at + 1)) / (2 * n), y, w: card.w, h: card.h })));
+  const centre = { x: width / 2, y: y(above.length), w: card.w, h: card.h };
+  return { mode: "ring", width, height: y(above.length + below.length) + card.h / 2 + 8, centre, places };
+}
+
+function ring(peers, width, room) {
+  const card = cardSize(width);
+  const height = Math.min(620, Math.max(380, 300 + peers * 18, room));
   const centre = { x: width / 2, y: height / 2, w: card.w, h: card.h };
-  const rx = Math.min(width / 2 - card.w / 2 - 4, 430);
-  const ry = height / 2 - card.h / 2 - 10;
-  // Two peers stand left and right, any other number begins above; three leave the top free.
-  const first = peers === 2 ? Math.PI : peers === 1 ? 0 : peers === 3 ? -Math.PI * 5 / 6 : -Math.PI / 2 + Math.PI / peers;
-  const turn = width < 560 && peers <= 2 ? -Math.PI / 2 + (peers === 2 ? -Math.PI / 1 : 0) : 0;
-  const angles = evenly(peers, rx, ry, first + turn);
+  const rx = Math.min(width / 2 - card.w / 2 - 24, 460);
+  const ry = Math.min(height / 2 - card.h / 2 - 22, Math.max(150, rx));
+  const angles = evenly(peers, rx, ry);
   const places = angles.map((angle) => ({ x: centre.x + rx * Math.cos(angle), y: centre.y + ry * Math.sin(angle), w: card.w, h: card.h }));
   return { mode: "ring", width, height, centre, places };
 }
 
-/** Angles that cut an ellipse into arcs of the same length, so that cards keep their distance. */
-function evenly(parts, rx, ry, first) {
+/**
+ * Angles that cut an ellipse into arcs of the same length, so that cards keep their distance. An
+ * odd number begins above, an even one stands beside the axis.
+ */
+function evenly(parts, rx, ry) {
+  const first = -Math.PI / 2;
+  const shift = parts % 2 ? 0 : 0.5;
   const steps = 720;
   const along = [0];
   for (let at = 1; at <= steps; at++) {
@@ -43,7 +61,7 @@ function evenly(parts, rx, ry, first) {
   const whole = along[steps];
   let at = 0;
   return Array.from({ length: parts }, (_, part) => {
-    const wanted = (whole * part) / parts;
+    const wanted = (whole * (part + shift)) / parts;
     while (along[at] < wanted) at++;
     return first + (2 * Math.PI * at) / steps;
   });
@@ -55,12 +73,12 @@ function grid(peers, width) {
   const columns = Math.max(1, Math.floor((width + gap) / (least + gap)));
   const w = (width - gap * (columns - 1)) / columns;
   const h = 42;
-  const top = 96;
+  const top = 108;
   const places = Array.from({ length: peers }, (_, at) => ({
     x: (at % columns) * (w + gap) + w / 2, y: top + Math.floor(at / columns) * (h + gap) + h / 2, w, h,
   }));
   const card = cardSize(width);
-  return { mode: "grid", width, height: top + Math.ceil(peers / columns) * (h + gap), centre: { x: width / 2, y: 36, w: Math.max(card.w, 150), h: 54 }, places, columns };
+  return { mode: "grid", width, height: top + Math.ceil(peers / columns) * (h + gap), centre: { x: width / 2, y: 46, w: 190, h: 54 }, places, columns };
 }
 
 /** Where a line from the middle of one card to another leaves the first. */

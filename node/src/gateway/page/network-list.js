@@ -10,7 +10,7 @@ const HEADS = ["Peer", "State", "Dialed by", "Round trip", "Age", "Out", "In", "
 /** A table of peers; the name opens the details. */
 export function networkTable(peers, onPick) {
   const head = el("tr", {}, HEADS.map((name, at) => el(at > 2 && at < 7 ? "th.num" : "th", { scope: "col" }, name)));
-  return el("div.table-place", {}, el("table.table", {},
+  return el("div.table-place", {}, el("table.table.stacked", {},
     el("caption.unseen", {}, "Peers of this node"), el("thead", {}, head), el("tbody", {}, peers.map((peer) => row(peer, onPick)))));
 }
 

@@ -1,7 +1,8 @@
 // The view of the network: this node, its peers, and what passes between them now.
 
-import { el, fill, svg, testid } from "./dom.js";
+import { el, fill, keepFocus, svg, testid } from "./dom.js";
 import { clock, count, micros } from "./format.js";
+import { roleIcon } from "./icons.js";
 import { roving } from "./keys.js";
 import { openDetails } from "./network-details.js";
 import { drawNetwork, passing } from "./network-draw.js";
@@ -13,6 +14,7 @@ import { follow, parsed } from "./sse.js";
 import { codeChip } from "./tone.js";
 
 const TICKER_MAX = 9;
+const INSET = 12;
 
 /** Shows it in `root`. */
 export function networkView(root, query) {
@@ -40,16 +42,17 @@ export function networkView(root, query) {
     const peers = wanted ? all.filter((peer) => peer.name.toLowerCase().includes(wanted)) : all;
     filter.hidden = all.length < 8;
     numbers(stats, status, all);
-    const width = Math.floor(stage.clientWidth);
-    const now = JSON.stringify([as, width, status.name, peers.map((p) => [p.name, p.role, p.away, p.draining, p.dialed, micros(p.rtt), p.sessions.length, p.dial?.state])]);
+    const width = Math.floor(stage.clientWidth) - 2 * INSET;
+    const room = Math.floor(innerHeight - stage.getBoundingClientRect().top - scrollY - 92);
+    const now = JSON.stringify([as, width, room, status.name, peers.map((p) => [p.name, p.role, p.away, p.draining, p.dialed, micros(p.rtt), p.sessions.length, p.dial?.state])]);
     if (!force && now === before && as !== "list") return;
     before = now;
     segments(toggle, as);
     if (!all.length) return fill(stage, alone(status));
     if (as === "list") return keepFocus(stage, () => fill(stage, networkTable(peers, openDetails)));
-    if (!picture.isConnected) fill(stage, picture);
+    if (!picture.isConnected) fill(stage, el("div.canvas", {}, picture, legend()));
     keepFocus(picture, () => {
-      drawn = drawNetwork(picture, status, peers, width, openDetails);
+      drawn = drawNetwork(picture, status, peers, { width, room }, openDetails);
     });
     refresh();
   };
@@ -92,7 +95,7 @@ function numbers(place, status, peers) {
   const { requests = {}, store, subscriptions } = status;
   const here = peers.filter((peer) => !peer.away).length;
   fill(place,
-    stat("Peers", count(here), here < peers.length ? `${peers.length - here} away` : "all here"),
+    stat("Peers", count(here), here < peers.length ? `${peers.length - here} away` : here ? "all here" : ""),
     requests.out && stat("Requests out", count(requests.out.total), failures(requests.out)),
     requests.in && stat("Requests in", count(requests.in.total), failures(requests.in)),
     typeof subscriptions === "number" && stat("Subscriptions", count(subscriptions), ""),
@@ -104,7 +107,7 @@ function stat(name, value, about) {
 }
 
 function failures({ failed = 0, in_flight = 0 }) {
-  return `${count(failed)} failed${in_flight ? `, ${count(in_flight)} in flight` : ""}`;
+  return [`${count(failed)} failed`, in_flight ? el("span.wide-only", {}, `, ${count(in_flight)} in flight`) : null];
 }
 
 function segments(place, as) {
@@ -112,6 +115,11 @@ function segments(place, as) {
   const at = [...place.children].indexOf(document.activeElement);
   fill(place, option("", "Picture"), option("list", "List"));
   if (at >= 0) place.children[at].focus();
+}
+
+function legend() {
+  const shape = (role, words) => el("span", {}, roleIcon(role), words);
+  return el("p.legend", {}, shape("peer", "peer: asks and answers"), shape("server", "server: answers"), shape("client", "client: asks"), el("span", {}, "→ from who dialed"));
 }
 
 function tick(record) {
@@ -128,14 +136,4 @@ function alone(status) {
     el("p", {}, "A peer of the same network appears here as soon as it is connected. Start one that dials this node:"),
     el("pre.command.mono", {}, `bothways run --name desk --peer ${status.name}=${status.listening?.[0] ?? "ADDRESS:PORT"}`),
     el("p", {}, "or a whole network on this machine:"), el("pre.command.mono", {}, "bothways dev up"));
-}
-
-/** Draws anew and gives the focus back to the thing of the same test id. */
-function keepFocus(place, act) {
-  const had = place.contains(document.activeElement) ? document.activeElement.closest("[data-testid]")?.dataset.testid : null;
-  const button = document.activeElement?.tagName === "BUTTON";
-  act();
-  if (!had) return;
-  const again = [...place.querySelectorAll("[data-testid]")].find((one) => one.dataset.testid === had);
-  (button ? again?.querySelector("button") : again)?.focus({ preventScroll: true });
 }

@@ -2,7 +2,7 @@
 
 import { call } from "./api.js";
 import { el, fill, testid } from "./dom.js";
-import { day, money } from "./format.js";
+import { day, money, when } from "./format.js";
 import { refusalView } from "./outcome.js";
 import { serviceView } from "./service.js";
 
@@ -18,7 +18,7 @@ const KIND = {
     { name: "Customer", show: (order) => order.customer },
     { name: "State", show: (order) => el(`span.chip.state-${order.state}`, {}, order.state) },
     { name: "Total", num: true, show: (order) => money(order.total, order.currency) },
-    { name: "Placed", num: true, show: (order) => day(order.placed_ms) },
+    { name: "Placed", num: true, show: (order) => el("span", { title: day(order.placed_ms) }, when(order.placed_ms)) },
   ],
 };
 

@@ -1,6 +1,6 @@
 // The panel at the side (at phone width: from below) that shows the details of one thing.
 
-import { el, fill } from "./dom.js";
+import { el, fill, standIn } from "./dom.js";
 import { icon } from "./icons.js";
 
 let shown = null;
@@ -10,7 +10,7 @@ let shown = null;
  * Returns `{close, fill}`; `onClose` is called once.
  */
 export function openPanel({ title, label = title, content, focus, onClose, tag }) {
-  const returnTo = shown?.returnTo?.isConnected ? shown.returnTo : document.activeElement;
+  const returnTo = shown && document.activeElement?.closest(".panel") ? shown.returnTo : standIn(document.activeElement);
   closePanel(false);
   const out = el("button.icon-button", { type: "button", "aria-label": "Close", on: { click: () => closePanel() } }, icon("close"));
   const body = el("div.panel-body", {}, content);
@@ -38,7 +38,7 @@ export function closePanel(back = true) {
   panel.remove();
   document.body.classList.remove("with-panel");
   onClose?.();
-  if (back && returnTo?.isConnected) returnTo.focus({ preventScroll: true });
+  if (back) returnTo()?.focus({ preventScroll: true });
   return true;
 }
 

@@ -1,11 +1,12 @@
 // Choosing at which peer a service is used: those that enable it, found as they answer.
 
-import { peersWith } from "./catalog.js";
+import { answering, methodOf, peersWith } from "./catalog.js";
 import { el, fill, testid } from "./dom.js";
+import { refine } from "./router.js";
 
 /** A select: `{node, seek(method, wanted), close}`; `onChoose(peer | null)` is called for a choice. */
 export function peerChoice(onChoose) {
-  const select = el("select", { "aria-label": "At which peer", ...testid("peer-choice"), on: { change: () => choose(select.value) } });
+  const select = el("select", { "aria-label": "At which peer", ...testid("peer-choice"), on: { change: () => refine({ peer: select.value }) } });
   const node = el("label.at-peer", {}, el("span", {}, "at"), select);
   let abort = new AbortController();
   let chosen = null;
@@ -17,13 +18,17 @@ export function peerChoice(onChoose) {
   };
   return {
     node,
-    /** Asks all peers again; takes the wanted one, else the first that answers. */
+    choose,
+    /** Asks all peers again; takes the wanted one, else the first, else the first that answers. */
     async seek(method, wanted) {
       abort.abort();
       abort = new AbortController();
       const { signal } = abort;
       const names = new Set();
       chosen = null;
+      const [first] = answering();
+      if (!wanted && first) await methodOf(first, method).catch(() => null);
+      if (signal.aborted) return;
       const found = await peersWith(method, (peer) => {
         names.add(peer);
         fill(select, [...names].sort().map((name) => el("option", { value: name }, name)));

@@ -16,6 +16,7 @@ import { choicesOf, fieldsOf } from "./schema.js";
 
 /** What each service has by convention, to be watched: no action of a person. */
 const WATCHING = new Set(["watch", "acknowledge", "durables", "forget"]);
+const TAKES = /\.(delete|cancel)/;
 const STATES = { reading: "reading…", read: "", live: "live", waiting: "live updates wait for the peer", failed: "" };
 
 /**
@@ -76,7 +77,8 @@ export function serviceView(root, query, kind) {
         draw();
       } });
   };
-  const ofService = () => methods.filter(({ name, effect }) => name.startsWith(`${kind.service}.`) && effect === "writes" && !WATCHING.has(name.split(".").at(-1)));
+  // What takes away stands last, where a hand does not slip to it.
+  const ofService = () => methods.toSorted((a, b) => TAKES.test(a.name) - TAKES.test(b.name)).filter(({ name, effect }) => name.startsWith(`${kind.service}.`) && effect === "writes" && !WATCHING.has(name.split(".").at(-1)));
   const needsId = (method) => fieldsOf(method.params, method.params).some(({ name, required }) => name === "id" && required);
   const offerCreates = () => {
     const ways = ofService().filter((method) => !needsId(method));
@@ -93,7 +95,7 @@ export function serviceView(root, query, kind) {
   const openForm = (method, item) => {
     const fields = fieldsOf(method.params, method.params);
     const values = item ? Object.fromEntries(fields.map(({ name }) => [name, name === "expect" ? item.revision : item[name]]).filter(([, value]) => value !== undefined)) : {};
-    const form = methodForm({ peer, method, values, suggest: kind.suggest?.(peer), danger: /delete|cancel/.test(method.name), empties: !item });
+    const form = methodForm({ peer, method, values, suggest: kind.suggest?.(peer), danger: TAKES.test(method.name), empties: !item });
     const onlyId = fields.every(({ name }) => values[name] !== undefined);
     openPanel({ title: `${verb(method.name)} ${kind.one}`, tag: method.name, content: [el("p.about", {}, method.about), el("p.hint", {}, `${method.name} at ${peer}`), form.node],
       focus: () => (onlyId && !fields.some(({ name }) => name === "name") ? form.button : form.focus()) });
@@ -136,6 +138,7 @@ export function serviceView(root, query, kind) {
   choice.seek(listName, query.peer);
   return {
     update: (next) => {
+      if (next.peer && next.peer !== peer) choice.choose(next.peer);
       const wanted = kind.choice ? next[kind.choice] ?? "" : "";
       if (wanted !== chosen) {
         chosen = wanted;

@@ -12,9 +12,3 @@ export function visible(text) {
     return `⟨U+${number}⟩`;
   });
 }
-
-/** The first characters of the visible text, and an ellipsis where there are more. */
-export function shortened(text, max) {
-  const shown = [...visible(text)];
-  return shown.length <= max ? shown.join("") : `${shown.slice(0, Math.max(1, max - 1)).join("")}…`;
-}

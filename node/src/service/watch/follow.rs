@@ -95,7 +95,8 @@ impl<F: Feed> Follower<F> {
     async fn next(&mut self) -> More {
         loop {
             if !self.first.is_empty() {
-                return More::Events(std::mem::take(&mut self.first).into());
+                let first = std::mem::take(&mut self.first);
+                return More::Events(first.into(), self.events);
             }
             if self.is_behind {
                 // Others on this thread have their turn, whatever else is there to tell.
@@ -103,7 +104,7 @@ impl<F: Feed> Follower<F> {
             }
             let (at, due) = (self.at, self.passing.due_in(self.at));
             if due == Some(Duration::ZERO) {
-                return More::Events(self.cursor_alone());
+                return More::Events(self.cursor_alone(), 0);
             }
             tokio::select! {
                 biased;
@@ -113,11 +114,12 @@ impl<F: Feed> Follower<F> {
                 },
                 () = sleep(due.unwrap_or_default()), if due.is_some() => continue,
             }
+            let told = self.events;
             match self.read().await {
                 Ok(events) if events.is_empty() => {}
                 Ok(events) => {
                     self.passing.note_sent();
-                    return More::Events(Bytes::from(events));
+                    return More::Events(Bytes::from(events), self.events - told);
                 }
                 Err(StoreError::Closed) => return More::End,
                 Err(error) => {

@@ -62,7 +62,7 @@ async fn follow(notes: &Arc<Notes>, followed: &Followed, name: &str) -> Follower
 }
 
 async fn written(follower: &mut Follower<Notes>) -> (usize, Vec<Event>) {
-    let More::Events(bytes) = Events::next(follower).await else { panic!("events were due") };
+    let More::Events(bytes, _) = Events::next(follower).await else { panic!("events were due") };
     let mut frames = Frames::new(1024 * 1024);
     frames.push(bytes.clone());
     let mut events = Vec::new();

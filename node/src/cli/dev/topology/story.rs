@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::Call;
 
 /// One step; it begins when the one before it is done.
+#[allow(clippy::large_enum_variant, reason = "a story has few steps")]
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::cli::dev) enum Step {
     /// A node asks another one.

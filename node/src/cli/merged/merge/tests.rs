@@ -163,3 +163,23 @@ fn what_is_no_line_of_the_log_is_shown_as_it_is() {
     assert!(matches!(&told[..], [Merged { what: What::Text { .. }, .. }]), "{told:?}");
     assert_eq!(merge().take(Entry::read("hub", "  ")), []);
 }
+
+#[test]
+fn how_far_a_subscription_has_come_is_told_by_its_subscriber_where_that_tells() {
+    let told = |node: &str, dir: &str, peer: &str, events: u64| {
+        let mut entry = end(node, dir, peer, 1, "ok", 5);
+        let Line::Request(record) = &mut entry.line else { panic!("{entry:?}") };
+        record.events = Some(events);
+        entry
+    };
+    let mut merge = merge();
+    assert_eq!(merge.take(told("hub", "in", "desk", 0)), []);
+    let begun = arrow(&merge.take(told("desk", "out", "hub", 0)));
+    assert_eq!((begun.ends, begun.is_progress()), (Ends::Both, false));
+    assert_eq!(merge.take(told("hub", "in", "desk", 3)), []);
+    let come = arrow(&merge.take(told("desk", "out", "hub", 3)));
+    assert_eq!((come.events, come.is_progress()), (Some(3), true));
+    let elsewhere = arrow(&merge.take(told("hub", "in", "phone", 4)));
+    assert_eq!((elsewhere.asker.as_str(), elsewhere.events), ("phone", Some(4)));
+    assert_eq!(merge.end(), []);
+}

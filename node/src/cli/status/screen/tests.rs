@@ -24,6 +24,7 @@ fn session(peer: &str, role: &str, address: &str) -> SessionStatus {
 fn status() -> Status {
     let counts = |total, failed| RequestCounts { total, failed, in_flight: 1 };
     Status {
+        http: None,
         name: "hub".to_owned(),
         role: "server".to_owned(),
         network: "roles".to_owned(),

@@ -11,6 +11,7 @@ use bothways::store::{
     Change, ChangeKind, Embedded, Expect, Key, Prefix, Store, StoreBounds, StoreError,
 };
 use futures_util::future::try_join_all;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
@@ -21,7 +22,7 @@ use crate::fan_out::body;
 const AROUND_BYTES: usize = 2;
 
 /// Asks for so many changes.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub(super) struct Publish {
     pub(super) count: usize,
 }
@@ -31,6 +32,10 @@ impl Method for Publish {
     const EFFECT: Effect = Effect::Reads;
     const ABOUT: &'static str = "Changes one record, as often as is asked for";
     type Result = ();
+
+    fn example() -> Self {
+        Self { count: 1 }
+    }
 }
 
 /// One record that changes.

@@ -1,16 +1,19 @@
 //! What a node of a measurement answers, and how it is asked.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
 use bothways::Peer;
 use bothways::domain::people::{CreatePerson, GetPerson};
 use bothways::protocol::{Code, Effect, Failure, Method};
-use bothways::service::{Context, Ping, Pong, Router};
+use bothways::service::{BytesInJson, Context, Ping, Pong, Router};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use super::Question;
+use crate::case::Requests;
 use crate::end::LISTENER;
 use crate::load::{Ask, Load, Reading};
 
@@ -20,7 +23,7 @@ const AROUND_TEXT_BYTES: usize = 8;
 const AROUND_BYTES: usize = 9;
 
 /// Asks for the same text back.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(super) struct Echo {
     body: String,
 }
@@ -37,11 +40,16 @@ impl Method for Echo {
     const EFFECT: Effect = Effect::Reads;
     const ABOUT: &'static str = "Answers what it is asked with";
     type Result = Self;
+
+    fn example() -> Self {
+        Self::of(16)
+    }
 }
 
 /// Asks for the same bytes back, which may be many.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 struct EchoBytes {
+    #[schemars(with = "BytesInJson")]
     body: ByteBuf,
 }
 
@@ -58,10 +66,14 @@ impl Method for EchoBytes {
     const ABOUT: &'static str = "Answers what it is asked with";
     const MESSAGE_BYTES: usize = 1024 * 1024;
     type Result = Self;
+
+    fn example() -> Self {
+        Self::of(16)
+    }
 }
 
 /// Asks a node to ask another, from inside a handler.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub(super) struct Drive {
     pub(super) whom: Whom,
     pub(super) question: Question,
@@ -69,7 +81,7 @@ pub(super) struct Drive {
 }
 
 /// Whom a handler asks.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
 pub(super) enum Whom {
     Listener,
     /// Whoever asked it, over the session that this came on.
@@ -81,6 +93,13 @@ impl Method for Drive {
     const EFFECT: Effect = Effect::Reads;
     const ABOUT: &'static str = "Asks another node, and says how fast it answered";
     type Result = Reading;
+
+    fn example() -> Self {
+        let (warm_up, window) = (Duration::from_secs(1), Duration::from_secs(1));
+        let requests = Requests { sessions: 1, in_flight: 1, body_bytes: 64, warm_up, window };
+        let load = Load { requests, answering: 1 };
+        Self { whom: Whom::Caller, question: Question::Ping, load }
+    }
 }
 
 #[derive(Debug)]

@@ -17,6 +17,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use bothways::config::{Draft, Limits, Plan};
 use bothways::{Node, Services};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::methods::{Asker, routes};
@@ -64,7 +65,7 @@ pub(super) enum Asked {
 }
 
 /// What is asked.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
 pub(super) enum Question {
     /// For what was sent: up to 255 bytes a text, as most params are, more as bytes.
     Echo,
