@@ -95,6 +95,10 @@ async fn a_durable_subscription_is_ended_and_begins_anew() {
     let said = watch(&program, &hub, &forget).await;
     assert_eq!(said.code, Some(1), "{said:?}");
     assert!(said.messages.contains("there is no durable subscription mine"), "{said:?}");
+    let said = watch(&program, &hub, &[&["orders.*"], &forget[..]].concat()).await;
+    for told in ["at 2 of 2 services", "people: hub answered not_found", "orders: hub answered"] {
+        assert!(said.messages.contains(told), "{said:?}");
+    }
     assert!(watch(&program, &hub, &durable).await.data.contains("Ann"));
     for wrong in [&["--forget"][..], &["--durable", "mine", "--forget", "--from", "all"]] {
         assert_eq!(watch(&program, &hub, wrong).await.code, Some(2), "{wrong:?}");

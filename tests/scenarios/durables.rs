@@ -1,5 +1,5 @@
-//! Subscriptions that last: those for which nothing changes for longer than history is kept, and
-//! durable ones, until they are forgotten.
+//! Durable subscriptions until they are forgotten, and what a subscription is spared for which
+//! nothing changes for longer than history is kept.
 
 use bothways::domain::people::{CreatePerson, DeletePerson};
 use bothways::protocol::{
