@@ -8,8 +8,9 @@ use bothways::domain::people::{DeletePerson, ListPeople};
 use bothways::protocol::{Encoded, WatchFrom};
 use bothways_tests::{Network, soon, until_session};
 
+use crate::support::Hub;
 use crate::support::ask;
-use crate::watching::{Hub, create, watch_from};
+use crate::watching::{create, watch_from};
 
 type Labels = BTreeMap<String, String>;
 

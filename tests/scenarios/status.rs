@@ -8,8 +8,8 @@ use bothways::{Node, RequestCounts, Status};
 use bothways_tests::{Lab, Network, Program, soon, until_session};
 use serde_json::Value;
 
-use crate::support::{ask, begin_slow};
-use crate::watching::{Hub, create, watch_from};
+use crate::support::{Hub, ask, begin_slow};
+use crate::watching::{create, watch_from};
 
 /// Waits until something holds of what a node says of itself.
 async fn until_status(node: &Node, what: &str, holds: impl Fn(&Status) -> bool) -> Status {
@@ -33,7 +33,7 @@ fn counts(total: u64, failed: u64, in_flight: u64) -> RequestCounts {
 async fn a_node_tells_of_its_requests_its_subscriptions_and_its_store() {
     let network = Network::new();
     let folder = tempfile::tempdir().unwrap();
-    let hub = Hub::start(&network, Some(folder.path()), "127.0.0.1:0").await;
+    let hub = Hub::on(&network, folder.path()).await;
     let desk = network.node("desk").dialing(&hub.node).start().await;
     let ann = create(&desk, "Ann").await;
     for _ in 0..3 {

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use bothways::certs::{Authority, DEFAULT_AUTHORITY_LIFE, DEFAULT_IDENTITY_LIFE, Identity};
-use bothways::config::{Draft, Limits, PeerAddress, Plan};
+use bothways::config::{Draft, Limits, MessagesPlan, OrdersPlan, PeerAddress, Plan};
 use bothways::protocol::{NodeName, Role};
 use bothways::service::Router;
 use bothways::{Node, SessionInfo, StartError};
@@ -98,8 +98,21 @@ impl Setup {
         Self { draft: self.draft.data(folder), ..self }
     }
 
+    pub fn messages(self, messages: MessagesPlan) -> Self {
+        Self { draft: self.draft.messages(messages), ..self }
+    }
+
+    pub fn orders(self, orders: OrdersPlan) -> Self {
+        Self { draft: self.draft.orders(orders), ..self }
+    }
+
     pub fn plan(self) -> Plan {
         self.draft.check().unwrap()
+    }
+
+    /// What the node is started with, where something is to be added to it.
+    pub fn into_parts(self) -> (Plan, Router) {
+        (self.draft.check().unwrap(), self.router)
     }
 
     pub async fn start(self) -> Node {

@@ -27,8 +27,8 @@ pub mod key {
     pub const LOG_LEVEL: &str = "log.level";
     pub const LOG_FILE: &str = "log.file";
     pub const MESSAGES_KEEP_FOR: &str = "messages.keep_for_ms";
-    pub const MESSAGES_WAITING: &str = "messages.waiting_per_peer";
-    pub const MESSAGES_WAITING_OF: &str = "messages.waiting_per_sender";
+    pub const MESSAGES_WAITING_PER_PEER: &str = "messages.waiting_per_peer";
+    pub const MESSAGES_WAITING_PER_SENDER: &str = "messages.waiting_per_sender";
     pub const ORDERS_CURRENCY: &str = "orders.currency";
     pub const ORDERS_PRICES: &str = "orders.prices";
     pub const ORDERS_STAFF: &str = "orders.staff";
@@ -174,13 +174,13 @@ fn of_services() -> Vec<Key> {
             "How long a message is kept, whether or not somebody has read it",
         ),
         number(
-            key::MESSAGES_WAITING,
+            key::MESSAGES_WAITING_PER_PEER,
             1..=1_000_000,
             whole(messages.waiting_per_peer as u128),
             "The most messages that wait for one peer to read them",
         ),
         number(
-            key::MESSAGES_WAITING_OF,
+            key::MESSAGES_WAITING_PER_SENDER,
             1..=1_000_000,
             whole(messages.waiting_per_sender as u128),
             "The most messages of one sender that wait to be read, whoever they are for",

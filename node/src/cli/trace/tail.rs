@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::filters::Filters;
 use super::source::Source;
-use crate::cli::dev::Requests;
+use crate::cli::merged::Requests;
 use crate::cli::{Exit, Globals, Result, Trouble};
 
 const EXAMPLES: &str = "\

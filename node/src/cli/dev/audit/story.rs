@@ -6,10 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use bothways::exchange::Outcome;
 
 use super::Seen;
-use crate::cli::dev::events::{EVENT, EVENT_TARGET};
-use crate::cli::dev::merged::Event;
-use crate::cli::dev::script::{FAILED, SCRIPT_TARGET};
 use crate::cli::dev::topology::{Step, StoryCall, Topology};
+use crate::cli::merged::{EVENT, EVENT_TARGET, Event, FAILED, SCRIPT_TARGET};
 
 /// What the logs tell of a story.
 #[derive(Debug, Default)]
@@ -147,7 +145,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::cli::dev::merged::Entry;
+    use crate::cli::merged::Entry;
 
     const STORY: &str = "[nodes.hub]\nrole = 'server'\n[nodes.phone]\ndials = ['hub']\n\
         watch.hub = ['messages.*']\n[[story]]\naway = 'phone'\n[[story]]\nback = 'phone'\n\
