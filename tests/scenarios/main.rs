@@ -27,6 +27,8 @@ mod orders;
 mod people;
 mod recent;
 mod recorded;
+mod records_command;
+mod records_read;
 mod retries;
 mod roles;
 mod sessions;

@@ -142,7 +142,7 @@ async fn until_told(node: &Node, what: &str, holds: impl Fn(&Told) -> bool) -> T
 async fn each_request_is_counted_once_at_each_end_under_its_method_and_its_code() {
     let network = Network::new();
     let folder = tempfile::tempdir().unwrap();
-    let hub = Hub::start(&network, Some(folder.path()), "127.0.0.1:0").await;
+    let hub = Hub::on(&network, folder.path()).await;
     let desk = network.node("desk").dialing(&hub.node).start().await;
     let ann = create(&desk, "Ann").await;
     for _ in 0..30 {

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use bothways::certs::{Authority, DEFAULT_AUTHORITY_LIFE, DEFAULT_IDENTITY_LIFE, Identity};
-use bothways::config::{Draft, Limits, MessagesPlan, OrdersPlan, PeerAddress, Plan};
+use bothways::config::{Draft, ExchangePlan, Limits, MessagesPlan, OrdersPlan, PeerAddress, Plan};
 use bothways::protocol::{NodeName, Role};
 use bothways::service::Router;
 use bothways::{Node, SessionInfo, StartError};
@@ -92,6 +92,12 @@ impl Setup {
         let mut limits = Limits::default();
         change(&mut limits);
         Self { draft: self.draft.limits(limits), ..self }
+    }
+
+    /// Gives its records to these nodes.
+    pub fn readers(self, names: &[&str]) -> Self {
+        let readers = names.iter().map(|name| name.parse().unwrap()).collect();
+        Self { draft: self.draft.exchange(ExchangePlan { readers }), ..self }
     }
 
     pub fn data(self, folder: &std::path::Path) -> Self {

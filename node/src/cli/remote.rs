@@ -2,6 +2,7 @@
 
 mod bench;
 mod forget;
+mod records;
 mod watch;
 
 use std::future::Future;
@@ -29,6 +30,7 @@ use bothways::json::text;
 
 pub(super) use bench::{Bench, Measured, bench};
 pub(super) use forget::{Forgetting, forget};
+pub(super) use records::{Read, Reader};
 pub(super) use watch::{Then, Watching, watch};
 
 /// How long a data folder that is in use may take to become free.

@@ -29,6 +29,7 @@ pub mod key {
     pub const MESSAGES_KEEP_FOR: &str = "messages.keep_for_ms";
     pub const MESSAGES_WAITING_PER_PEER: &str = "messages.waiting_per_peer";
     pub const MESSAGES_WAITING_PER_SENDER: &str = "messages.waiting_per_sender";
+    pub const EXCHANGE_READERS: &str = "exchange.readers";
     pub const ORDERS_CURRENCY: &str = "orders.currency";
     pub const ORDERS_PRICES: &str = "orders.prices";
     pub const ORDERS_STAFF: &str = "orders.staff";
@@ -142,6 +143,13 @@ pub(super) static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
             "Where the log goes instead of standard error",
         ),
     ];
+    keys.push(key(
+        key::EXCHANGE_READERS,
+        List,
+        Some(Value::List(Vec::new())),
+        "[]",
+        "The nodes that may read its records of requests; the node itself may, too",
+    ));
     keys.extend(of_services());
     keys.extend(Limits::KEYS.iter().map(|limit| Key {
         path: limit.path,

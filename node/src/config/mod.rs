@@ -3,6 +3,7 @@
 
 mod address;
 mod check;
+mod exchange;
 mod file;
 mod gather;
 mod http;
@@ -15,6 +16,7 @@ mod settings;
 mod value;
 
 pub use address::{AddressError, PeerAddress};
+pub use exchange::ExchangePlan;
 pub use gather::{Flag, Sources};
 pub use http::HttpPlan;
 pub use keys::key;

@@ -9,6 +9,7 @@ use bothways_protocol::{NetworkName, NodeName, Role};
 use thiserror::Error;
 
 use super::address::PeerAddress;
+use super::exchange::ExchangePlan;
 use super::http::HttpPlan;
 use super::limits::{LimitError, Limits};
 use super::log::KeptPlan;
@@ -58,6 +59,7 @@ pub struct Draft {
     services: Services,
     messages: MessagesPlan,
     orders: OrdersPlan,
+    exchange: ExchangePlan,
     limits: Limits,
 }
 
@@ -147,6 +149,7 @@ impl Plan {
             services: Services::default(),
             messages: MessagesPlan::default(),
             orders: OrdersPlan::default(),
+            exchange: ExchangePlan::default(),
             limits: Limits::default(),
         }
     }
@@ -223,6 +226,12 @@ impl Plan {
         &self.0.messages
     }
 
+    /// To whom the node gives its records of requests.
+    #[must_use]
+    pub fn exchange(&self) -> &ExchangePlan {
+        &self.0.exchange
+    }
+
     /// What the service `orders` sells, and who its staff are.
     #[must_use]
     pub fn orders(&self) -> &OrdersPlan {
@@ -285,6 +294,11 @@ impl Draft {
     /// Says what the service `messages` keeps, and how long.
     pub fn messages(self, messages: MessagesPlan) -> Self {
         Self { messages, ..self }
+    }
+
+    /// Says to whom the node gives its records of requests.
+    pub fn exchange(self, exchange: ExchangePlan) -> Self {
+        Self { exchange, ..self }
     }
 
     /// Says what the service `orders` sells, and who its staff are.

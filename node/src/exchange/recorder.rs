@@ -6,6 +6,10 @@ use super::emit::{emit, is_wanted};
 use super::recent::{Recent, RecordFeed};
 use super::record::Record;
 
+/// The method by which a node's records are read. What it leaves is not kept in memory: to read
+/// records would push out those that are to be read.
+pub(crate) const READS_RECORDS: &str = "node.records";
+
 /// Takes the records of one node. Several nodes may live in one process: each has its own.
 #[derive(Debug)]
 pub(crate) struct Recorder {
@@ -26,10 +30,12 @@ impl Recorder {
 
     /// Takes one record. It waits for nothing but a short lock.
     pub(crate) fn take(&self, record: Record) {
-        if let Some(recent) = &self.recent {
-            recent.keep(record.clone());
+        emit(&record);
+        if let Some(recent) = &self.recent
+            && record.method.as_str() != READS_RECORDS
+        {
+            recent.keep(record);
         }
-        emit(record);
     }
 
     /// The records that are kept in memory.

@@ -36,7 +36,7 @@ pub(super) fn assemble(
     let who = (name, plan.role());
     let metrics = Arc::new(Metrics::new());
     let outbound = Arc::new(Outbound::new(who, limits, network, table, handles, metrics));
-    let inbound = Arc::new(Inbound::new(outbound.clone(), router));
+    let inbound = Arc::new(Inbound::new(outbound.clone(), router, &plan.exchange().readers));
     let ourselves: Weak<Inbound> = Arc::downgrade(&inbound);
     outbound.meet(ourselves);
 

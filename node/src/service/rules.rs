@@ -1,6 +1,7 @@
 //! The rules of a call, one after the other: role, addressee, method, size, key, handler.
 
 use std::any::Any;
+use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
@@ -19,6 +20,7 @@ use tokio_util::task::TaskTracker;
 
 use super::built_in::with_built_in;
 use super::nearest::{did_you_mean, nearest};
+use super::records::Records;
 use super::router::{Beginning, Route};
 use super::watch::{Begin, Watching};
 use super::writers::Writers;
@@ -65,8 +67,13 @@ pub(super) enum Call {
 }
 
 impl Inbound {
-    pub(crate) fn new(outbound: Arc<Outbound>, router: Router) -> Self {
-        let router = with_built_in(router);
+    pub(crate) fn new(
+        outbound: Arc<Outbound>,
+        router: Router,
+        readers: &BTreeSet<NodeName>,
+    ) -> Self {
+        let records = Records::new(outbound.clone(), readers.clone());
+        let router = with_built_in(router, &records);
         outbound.metrics.inward.know(router.methods());
         let message_bytes = router.request_bytes().min(outbound.limits.message_bytes);
         let Limits { requests_in_flight, connections_per_peer, .. } = outbound.limits;

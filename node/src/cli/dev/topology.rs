@@ -14,6 +14,7 @@ use std::time::Duration;
 use bothways::exchange::Outcome;
 use bothways_protocol::{Code, MethodName, NetworkName, NodeName, Role};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::cli::{Exit, Result, Trouble};
 
@@ -42,7 +43,7 @@ pub(super) struct NodeSpec {
     /// The services that it enables; all but bench where nothing is said.
     pub(super) services: Option<Vec<String>>,
     /// More lines of its configuration.
-    pub(super) settings: serde_json::Map<String, serde_json::Value>,
+    pub(super) settings: serde_json::Map<String, Value>,
     /// What it watches, and at whom.
     pub(super) watch: BTreeMap<NodeName, Vec<String>>,
     pub(super) calls: Vec<Call>,
@@ -64,7 +65,7 @@ impl NodeSpec {
 pub(super) struct Call {
     pub(super) to: NodeName,
     pub(super) method: MethodName,
-    pub(super) params: serde_json::Value,
+    pub(super) params: Value,
     /// From the network's readiness to the first request.
     pub(super) after: Duration,
     /// From one request to the next.
@@ -116,6 +117,20 @@ impl Topology {
             (Some(first), _) => Err(Trouble::new(Exit::Config, "the topology is wrong")
                 .details(std::iter::once(first).chain(told))),
         }
+    }
+
+    /// The same, and the person at the terminal and every node may read the records of each node
+    /// that says nothing else of it (`exchange.readers`): the network is that person's.
+    pub(super) fn with_readers(mut self) -> Self {
+        let names = self.nodes.keys().map(NodeName::as_str).chain([PERSON]);
+        let readers: Value = names.map(Value::from).collect();
+        for spec in self.nodes.values_mut() {
+            let exchange = spec.settings.entry("exchange").or_insert_with(|| json!({}));
+            if let Value::Object(exchange) = exchange {
+                exchange.entry("readers").or_insert_with(|| readers.clone());
+            }
+        }
+        self
     }
 
     /// The nodes in the order in which they can start: whoever is dialed comes first.
@@ -196,7 +211,7 @@ struct WrittenNode {
     listen: Option<Lined<bool>>,
     dials: Vec<Lined<NodeName>>,
     services: Option<Vec<Lined<String>>>,
-    settings: Lined<serde_json::Map<String, serde_json::Value>>,
+    settings: Lined<serde_json::Map<String, Value>>,
     watch: Vec<(Lined<NodeName>, Vec<Lined<String>>)>,
     calls: Vec<Lined<Call>>,
 }
