@@ -12,6 +12,7 @@ mod bounds;
 mod choosing;
 mod command_line;
 mod deadlines;
+mod debugging;
 mod dialing;
 mod full_disk;
 mod hostile_words;

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use bothways::certs::{Authority, DEFAULT_AUTHORITY_LIFE, DEFAULT_IDENTITY_LIFE, Identity};
-use bothways::config::{Draft, Limits, PeerAddress, Plan};
+use bothways::config::{DebugPlan, Draft, Limits, PeerAddress, Plan};
 use bothways::protocol::{NodeName, Role};
 use bothways::service::Router;
 use bothways::{Node, SessionInfo, StartError};
@@ -96,6 +96,10 @@ impl Setup {
 
     pub fn data(self, folder: &std::path::Path) -> Self {
         Self { draft: self.draft.data(folder), ..self }
+    }
+
+    pub fn debug(self, debug: DebugPlan) -> Self {
+        Self { draft: self.draft.debug(debug), ..self }
     }
 
     pub fn plan(self) -> Plan {

@@ -3,6 +3,7 @@
 
 mod address;
 mod check;
+mod debug;
 mod file;
 mod gather;
 mod keys;
@@ -14,6 +15,7 @@ mod settings;
 mod value;
 
 pub use address::{AddressError, PeerAddress};
+pub use debug::DebugPlan;
 pub use gather::{Flag, Sources};
 pub use keys::key;
 pub use limits::{LimitError, LimitKey, Limits};

@@ -9,6 +9,7 @@ use bothways_protocol::{NetworkName, NodeName, Role};
 use thiserror::Error;
 
 use super::address::PeerAddress;
+use super::debug::DebugPlan;
 use super::limits::{LimitError, Limits};
 use super::log::KeptPlan;
 use super::services::{MessagesPlan, OrdersPlan};
@@ -56,6 +57,7 @@ pub struct Draft {
     services: Services,
     messages: MessagesPlan,
     orders: OrdersPlan,
+    debug: DebugPlan,
     limits: Limits,
 }
 
@@ -144,6 +146,7 @@ impl Plan {
             services: Services::default(),
             messages: MessagesPlan::default(),
             orders: OrdersPlan::default(),
+            debug: DebugPlan::default(),
             limits: Limits::default(),
         }
     }
@@ -228,6 +231,12 @@ impl Plan {
         (bytes > 0).then_some(KeptPlan { folder, bytes, time: limits.exchange_kept })
     }
 
+    /// What is left behind for those who look for a fault.
+    #[must_use]
+    pub fn debug(&self) -> &DebugPlan {
+        &self.0.debug
+    }
+
     /// The bounds.
     #[must_use]
     pub fn limits(&self) -> &Limits {
@@ -276,6 +285,11 @@ impl Draft {
     /// Says what the service `orders` sells, and who its staff are.
     pub fn orders(self, orders: OrdersPlan) -> Self {
         Self { orders, ..self }
+    }
+
+    /// Says what is left behind for those who look for a fault; the node warns of it when it starts.
+    pub fn debug(self, debug: DebugPlan) -> Self {
+        Self { debug, ..self }
     }
 
     /// Sets the bounds.
