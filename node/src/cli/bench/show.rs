@@ -265,7 +265,8 @@ CPU       12.1 µs a request here, not known at hub
             peer_asks: None,
         };
         let json = serde_json::to_value(&answer).unwrap();
-        let names: Vec<_> = json.as_object().unwrap().keys().map(String::as_str).collect();
+        let mut names: Vec<_> = json.as_object().unwrap().keys().map(String::as_str).collect();
+        names.sort_unstable();
         let mut expected = [
             "peer",
             "method",
