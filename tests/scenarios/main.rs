@@ -13,6 +13,7 @@ mod catalog;
 mod choosing;
 mod command_line;
 mod deadlines;
+mod debugging;
 mod dialing;
 mod durables;
 mod full_disk;

@@ -140,6 +140,15 @@ impl Peer {
         Self { origin: Some(origin), ..self }
     }
 
+    /// The peer's name; `None` where what was given is no node's name.
+    #[must_use]
+    pub fn name(&self) -> Option<&NodeName> {
+        match &self.target {
+            Target::Named(name) => name.as_ref().ok(),
+            Target::Over(session) => Some(session.peer()),
+        }
+    }
+
     /// Sets how long an answer may take; 10 s by default, and never longer than what is left of
     /// the request that this one is asked for.
     #[must_use]

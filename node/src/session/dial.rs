@@ -134,7 +134,7 @@ impl Dial<'_> {
         let here = |problem: String| DialError::Here { address, problem };
         let (tls, judgement) = self.tls.to(self.peer);
         let (connecting, _awaiting) =
-            self.dialing.connect(address, self.peer.as_str(), tls).map_err(here)?;
+            self.dialing.connect(address, self.peer, tls).map_err(here)?;
         let connected = tokio::select! {
             connected = timeout(self.handshake_timeout, connecting) => connected,
             problem = refused_by_the_machine(address) => {

@@ -1,6 +1,6 @@
 //! Takes connections in: gate, handshake, greeting, session.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ use super::table::Table;
 use crate::config::Limits;
 use crate::metrics::{Metrics, Refusal};
 use crate::network::{Network, Seat};
-use crate::transport::{Admission, Gate, Left};
+use crate::transport::{Accepting, Admission, Gate, Left};
 
 /// What a listener needs to turn Initials into sessions.
 pub(crate) struct Doorway<D> {
@@ -35,7 +35,12 @@ pub(crate) struct Doorway<D> {
 
 /// Accepts connections until the stop token is cancelled, then refuses them until the last session
 /// has ended.
-pub(crate) async fn welcome_all<D: Dispatch>(endpoint: Endpoint, doorway: Arc<Doorway<D>>) {
+pub(crate) async fn welcome_all<D: Dispatch>(
+    endpoint: Endpoint,
+    accepting: Accepting,
+    doorway: Arc<Doorway<D>>,
+) {
+    let accepting = Arc::new(accepting);
     let mut sessions = JoinSet::new();
     loop {
         tokio::select! {
@@ -43,7 +48,7 @@ pub(crate) async fn welcome_all<D: Dispatch>(endpoint: Endpoint, doorway: Arc<Do
             () = doorway.stop.cancelled() => break,
             Some(ended) = sessions.join_next() => note_ended(ended),
             incoming = endpoint.accept() => match incoming {
-                Some(incoming) => doorway.admit(incoming, &mut sessions),
+                Some(incoming) => doorway.admit(&accepting, incoming, &mut sessions),
                 None => break,
             },
         }
@@ -76,11 +81,16 @@ enum IncomingError {
 }
 
 impl<D: Dispatch> Doorway<D> {
-    fn admit(self: &Arc<Self>, incoming: Incoming, sessions: &mut JoinSet<()>) {
+    fn admit(
+        self: &Arc<Self>,
+        accepting: &Arc<Accepting>,
+        incoming: Incoming,
+        sessions: &mut JoinSet<()>,
+    ) {
         let source = incoming.remote_address().ip().to_canonical();
         let validated = incoming.remote_address_validated();
         match self.gate().admit(Instant::now(), source, validated) {
-            Admission::Accept => self.give_a_seat(incoming, source, sessions),
+            Admission::Accept => self.give_a_seat(accepting.clone(), incoming, sessions),
             Admission::Refuse => {
                 self.metrics.note_refusal(Refusal::Gate);
                 incoming.refuse();
@@ -94,19 +104,20 @@ impl<D: Dispatch> Doorway<D> {
     /// A connection is driven on the thread where it is accepted: so all of it is done there.
     fn give_a_seat(
         self: &Arc<Self>,
+        accepting: Arc<Accepting>,
         incoming: Incoming,
-        source: IpAddr,
         sessions: &mut JoinSet<()>,
     ) {
         let seat = self.network.seat();
         let runtime = seat.thread().runtime().clone();
-        sessions.spawn_on(self.clone().take_in(incoming, source, seat), &runtime);
+        sessions.spawn_on(self.clone().take_in(accepting, incoming, seat), &runtime);
     }
 
-    async fn take_in(self: Arc<Self>, incoming: Incoming, source: IpAddr, _seat: Seat) {
+    async fn take_in(self: Arc<Self>, accepting: Arc<Accepting>, incoming: Incoming, _seat: Seat) {
         let address = incoming.remote_address();
+        let source = address.ip().to_canonical();
         // Boxed, so that a session does not hold the room that its greeting needed.
-        let handshake = Box::pin(self.handshake(incoming)).await;
+        let handshake = Box::pin(self.handshake(&accepting, incoming)).await;
         let left = if handshake.is_ok() { Left::Greeted } else { Left::Failed };
         self.gate().leave(Instant::now(), source, left);
         match handshake {
@@ -120,10 +131,14 @@ impl<D: Dispatch> Doorway<D> {
         }
     }
 
-    async fn handshake(&self, incoming: Incoming) -> Result<Greeted, IncomingError> {
+    async fn handshake(
+        &self,
+        accepting: &Accepting,
+        incoming: Incoming,
+    ) -> Result<Greeted, IncomingError> {
         let limit = self.limits.handshake;
         let failed = |error: quinn::ConnectionError| IncomingError::Handshake(ended(&error));
-        let connecting = incoming.accept().map_err(failed)?;
+        let connecting = accepting.accept(incoming).map_err(failed)?;
         let connection: Connection = timeout(limit, connecting)
             .await
             .map_err(|_| IncomingError::Timeout(limit))?
