@@ -174,6 +174,8 @@ impl Program {
             .current_dir(self.folder.path())
             .env_clear()
             .env("HOME", self.folder.path())
+            // Networks that somebody runs on this machine are of no concern here.
+            .env("XDG_RUNTIME_DIR", self.folder.path().join("run"))
             .stdin(Stdio::null())
             .kill_on_drop(true);
         command
