@@ -232,6 +232,38 @@ async fn each_record_of_the_node_is_told_as_it_is_made_and_can_be_looked_up() {
     }
 }
 
+/// From a peer that names the node among its readers; another one is said to be missing.
+#[tokio::test]
+async fn both_ends_of_a_request_are_told_where_the_peer_gives_its_records() {
+    let network = Network::new();
+    let lab = Lab::new();
+    let hub = network.node("hub").listening().answering(lab.routes());
+    let hub = hub.readers(&["desk"]).start().await;
+    let other = network.node("other").listening().answering(lab.routes()).start().await;
+    let desk = network.node("desk").dialing(&hub).dialing(&other);
+    let browser = Browser::at(desk).await;
+    until_session(&browser.node, "hub").await;
+    until_session(&browser.node, "other").await;
+    let echo =
+        |peer: &str| Asked::post(&format!("/v1/call/{peer}/lab.echo"), &json!({ "text": "hello" }));
+    for peer in ["hub", "other", "hub"] {
+        assert_eq!(browser.ask(echo(peer)).await.status, 200);
+        let past = browser.ask(Asked::get("/v1/exchange?method=lab.echo&last=1")).await.json();
+        let request = &past["exchanges"][0]["requests"][0];
+        assert_eq!((&request["to"], &request["out"]["node"]), (&json!(peer), &json!("desk")));
+        assert_eq!(past["missing"], json!(["other"]));
+        match peer {
+            "hub" => {
+                assert_eq!(request["in"]["node"], "hub", "{request}");
+                assert_eq!(request["lost"], json!(null));
+            }
+            _ => assert_eq!(request["lost"], "record_missing"),
+        }
+    }
+    let past = browser.ask(Asked::get("/v1/exchange?last=1000")).await.json().to_string();
+    assert!(!past.contains("node.records"), "what draws the picture is not in it: {past}");
+}
+
 #[tokio::test]
 async fn the_interface_is_described_as_open_api() {
     let (_hub, _services, browser) = hub_and_browser(Router::default()).await;
