@@ -99,7 +99,7 @@ impl Setup {
     /// Gives its records to these nodes.
     pub fn readers(self, names: &[&str]) -> Self {
         let readers = names.iter().map(|name| name.parse().unwrap()).collect();
-        Self { draft: self.draft.exchange(ExchangePlan { readers }), ..self }
+        Self { draft: self.draft.exchange(ExchangePlan { readers, otlp: None }), ..self }
     }
 
     pub fn data(self, folder: &std::path::Path) -> Self {

@@ -360,6 +360,7 @@ mod tests {
             ("services=['x']\n", "there is no service \"x\": there is people"),
             ("orders.currency='eur'\n", "node.toml:1: `orders.currency` is \"eur\": it should be"),
             ("orders.staff=['a', 'B']\n", "node.toml:1: `orders.staff`: \"B\" is no node name"),
+            ("otlp.endpoint='a:1'\n", "node.toml:1: `otlp.endpoint`: \"a:1\" is no OTLP endpoint"),
             ("exchange.readers=['A']\n", "node.toml:1: `exchange.readers`: \"A\" is no node name"),
             ("orders.prices={'Flat White'=1}\n", "\"Flat White\" is no item: write 1 to 64"),
             ("limits.keep_alive_ms=40_000\n", "limits.keep_alive_ms (40000) must be below"),

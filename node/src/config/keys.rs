@@ -32,6 +32,7 @@ pub mod key {
     pub const MESSAGES_WAITING_PER_PEER: &str = "messages.waiting_per_peer";
     pub const MESSAGES_WAITING_PER_SENDER: &str = "messages.waiting_per_sender";
     pub const EXCHANGE_READERS: &str = "exchange.readers";
+    pub const OTLP_ENDPOINT: &str = "otlp.endpoint";
     pub const ORDERS_CURRENCY: &str = "orders.currency";
     pub const ORDERS_PRICES: &str = "orders.prices";
     pub const ORDERS_STAFF: &str = "orders.staff";
@@ -168,6 +169,13 @@ pub(super) static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
             "For debugging: the file for the keys; who has it reads all traffic (SSLKEYLOGFILE)",
         ),
     ]);
+    keys.push(key(
+        key::OTLP_ENDPOINT,
+        Text,
+        None,
+        r#""http://127.0.0.1:4318""#,
+        "Where its requests go as spans: an OpenTelemetry receiver, OTLP over HTTP",
+    ));
     keys.extend(of_services());
     keys.extend(Limits::KEYS.iter().map(|limit| Key {
         path: limit.path,

@@ -100,7 +100,14 @@ fn put_number(line: &mut Vec<u8>, number: impl itoa::Integer) {
 /// Appends two digits for each byte. Without a table and a branch: so it is done for many bytes at
 /// a time.
 fn put_id<const N: usize>(line: &mut Vec<u8>, id: [u8; N]) {
-    let digit = |half: u8| half + b'0' + u8::from(half > 9) * (b'a' - b'0' - 10);
-    let digits = id.map(|byte| [digit(byte >> 4), digit(byte & 15)]);
+    // No sum is over 255: said, so that there is nothing to check in between.
+    let digit = |half: u8| {
+        let letter = u8::from(half > 9).wrapping_mul(b'a' - b'0' - 10);
+        half.wrapping_add(b'0').wrapping_add(letter)
+    };
+    let mut digits = [[0; 2]; N];
+    for (pair, byte) in digits.iter_mut().zip(id) {
+        *pair = [digit(byte >> 4), digit(byte & 15)];
+    }
     put(line, digits.as_flattened());
 }

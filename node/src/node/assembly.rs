@@ -13,8 +13,10 @@ use tokio_util::sync::CancellationToken;
 use super::{Shared, StartError};
 use crate::client::Outbound;
 use crate::config::Plan;
+use crate::exchange::Recorder;
 use crate::metrics::Metrics;
 use crate::network::Network;
+use crate::otlp::Exporter;
 use crate::service::{Inbound, Router};
 use crate::session::{
     Complaints, Dialer, DialerParts, Dialers, Doorway, Table, Us, keep_alive, welcome_all,
@@ -34,8 +36,13 @@ pub(super) fn assemble(
     let peers = plan.peers().iter().map(|(peer, address)| (peer.clone(), address.to_string()));
     let (handles, dialers) = Dialers::to(peers);
     let who = (name, plan.role());
+    let exporter = plan.exchange().otlp.as_ref();
+    let exporter = exporter.map(|endpoint| Exporter::start(&who.0, endpoint)).transpose()?;
+    let export = exporter.as_ref().map(Exporter::takes_records);
+    let recorder = Recorder::new(limits.exchange_recent, export);
     let metrics = Arc::new(Metrics::new());
-    let outbound = Arc::new(Outbound::new(who, limits, network, table, handles, metrics));
+    let outbound = Outbound::new(who, limits, network, table, handles, metrics, recorder);
+    let outbound = Arc::new(outbound);
     let inbound = Arc::new(Inbound::new(outbound.clone(), router, &plan.exchange().readers));
     let ourselves: Weak<Inbound> = Arc::downgrade(&inbound);
     outbound.meet(ourselves);
@@ -58,6 +65,7 @@ pub(super) fn assemble(
     Ok(Shared {
         outbound,
         inbound,
+        exporter,
         network,
         started_ms,
         listening,
