@@ -24,6 +24,7 @@ mod lanes;
 mod messages;
 mod orders;
 mod people;
+mod raw_lanes;
 mod recent;
 mod recorded;
 mod retries;
