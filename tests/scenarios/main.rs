@@ -26,6 +26,7 @@ mod messages;
 mod metrics;
 mod orders;
 mod people;
+mod raw_lanes;
 mod recent;
 mod recorded;
 mod records_command;

@@ -12,8 +12,8 @@ use thiserror::Error;
 use tokio::net::{UdpSocket, lookup_host};
 use tokio::time::timeout;
 
+use super::ended::ended;
 use super::greet::{GreetError, Greeted, Us};
-use super::serve::ended;
 use crate::transport::Dialing;
 
 /// The transport error that carries a TLS alert: its low byte is the alert (RFC 9001 §4.8).

@@ -12,8 +12,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::answer::Dispatch;
 use super::complaints::Complaints;
+use super::ended::ended;
 use super::greet::{GreetError, Greeted, Us};
-use super::serve::{ended, serve};
+use super::serve::serve;
 use super::table::Table;
 use crate::config::Limits;
 use crate::metrics::{Metrics, Refusal};
