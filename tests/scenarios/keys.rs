@@ -2,22 +2,15 @@
 
 use bothways::domain::people::{CreatePerson, ListPeople, Person};
 use bothways::protocol::{Effect, IdempotencyKey, Method, Outgoing, Reply, Request, Role};
-use bothways::{Node, Services};
 use bothways_tests::{Network, Program, RawSession, SlowWrite, request, soon};
 
-use crate::support::{Beset, ask, failure, told};
+use crate::support::{Beset, Hub, ask, failure, told};
 
 const KEY: IdempotencyKey = IdempotencyKey([7; 16]);
 
-async fn hub_with_people(network: &Network) -> (Node, Services) {
-    let plan = network.node("hub").listening().plan();
-    let services = Services::open(&plan).unwrap();
-    (Node::start(plan, services.router()).await.unwrap(), services)
-}
-
-async fn session(network: &Network, hub: &Node, name: &str) -> RawSession {
+async fn session(network: &Network, hub: &Hub, name: &str) -> RawSession {
     let dialer = network.raw(name);
-    let client = dialer.greet(hub.listening().next().unwrap(), |hello| hello.role = Role::Client);
+    let client = dialer.greet(hub.address(), |hello| hello.role = Role::Client);
     client.await.unwrap()
 }
 
@@ -29,8 +22,8 @@ fn with_key(name: &str) -> Request {
     Request { key: Some(KEY), ..request(CreatePerson::NAME, &create(name)) }
 }
 
-async fn names(hub: &Node) -> Vec<String> {
-    let page = ask(hub, "hub", ListPeople::default()).await.unwrap();
+async fn names(hub: &Hub) -> Vec<String> {
+    let page = ask(&hub.node, "hub", ListPeople::default()).await.unwrap();
     page.people.iter().map(|person| person.name.as_str().to_owned()).collect()
 }
 
@@ -58,7 +51,7 @@ async fn a_write_without_a_key_is_refused_and_does_nothing() {
 #[tokio::test]
 async fn a_retry_with_the_same_key_gets_the_same_response() {
     let network = Network::new();
-    let (hub, _services) = hub_with_people(&network).await;
+    let hub = Hub::new(&network).await;
     let raw = session(&network, &hub, "ann").await;
 
     let first = raw.ask(&with_key("Ann")).await;
@@ -74,7 +67,7 @@ async fn a_retry_with_the_same_key_gets_the_same_response() {
 #[tokio::test]
 async fn the_same_key_with_other_params_is_refused() {
     let network = Network::new();
-    let (hub, _services) = hub_with_people(&network).await;
+    let hub = Hub::new(&network).await;
     let raw = session(&network, &hub, "ann").await;
     person(raw.ask(&with_key("Ann")).await);
 
@@ -87,7 +80,7 @@ async fn the_same_key_with_other_params_is_refused() {
 #[tokio::test]
 async fn a_key_is_its_caller_s_own() {
     let network = Network::new();
-    let (hub, _services) = hub_with_people(&network).await;
+    let hub = Hub::new(&network).await;
     let (ann, ben) = (session(&network, &hub, "ann").await, session(&network, &hub, "ben").await);
 
     let first = person(ann.ask(&with_key("Same")).await);
@@ -100,7 +93,7 @@ async fn a_key_is_its_caller_s_own() {
 #[tokio::test]
 async fn one_write_sent_on_many_connections_at_once_acts_once() {
     let network = Network::new();
-    let (hub, _services) = hub_with_people(&network).await;
+    let hub = Hub::new(&network).await;
     let mut sessions = Vec::new();
     for _ in 0..4 {
         sessions.push(session(&network, &hub, "ann").await);
@@ -124,11 +117,11 @@ async fn one_write_sent_on_many_connections_at_once_acts_once() {
 #[tokio::test]
 async fn a_repeated_write_answers_what_it_wrote_and_not_what_became_of_it() {
     let network = Network::new();
-    let (hub, _services) = hub_with_people(&network).await;
+    let hub = Hub::new(&network).await;
     let raw = session(&network, &hub, "ann").await;
     let ann = person(raw.ask(&with_key("Ann")).await);
     let delete = bothways::domain::people::DeletePerson { id: ann.id, expect: None };
-    ask(&hub, "hub", delete).await.unwrap();
+    ask(&hub.node, "hub", delete).await.unwrap();
 
     let again = person(raw.ask(&with_key("Ann")).await);
 
@@ -141,15 +134,12 @@ async fn a_key_outlives_the_node_that_took_it() {
     let (network, data) = (Network::new(), tempfile::tempdir().unwrap());
     let mut answers = Vec::new();
     for _ in 0..2 {
-        let plan = network.node("hub").listening().data(data.path()).plan();
-        let services = Services::open(&plan).unwrap();
-        let hub = Node::start(plan, services.router()).await.unwrap();
-        let ann = network.node("ann").dialing(&hub).start().await;
+        let hub = Hub::on(&network, data.path()).await;
+        let ann = network.node("ann").dialing(&hub.node).start().await;
         let peer = ann.peer("hub").with_key(KEY);
         answers.push(soon("an answer", peer.request(create("Ann"))).await.unwrap());
         assert_eq!(names(&hub).await, ["Ann"]);
-        soon("a stop", hub.stop()).await;
-        services.close().await.unwrap();
+        hub.stop().await;
     }
 
     assert_eq!(answers[0], answers[1]);

@@ -1,28 +1,15 @@
 //! Messages from peer to peer: they wait, arrive, are read, and their sender sees it.
 
-use std::path::Path;
-
 use bothways::config::MessagesPlan;
 use bothways::domain::messages::{
     ListMessages, Message, MessageBox, MessageState, ReadMessage, SendMessage, SentMessage,
 };
 use bothways::protocol::{Code, Watch, WatchFrom};
-use bothways::{Node, Services, Subscription, SubscriptionState};
+use bothways::{Node, Subscription, SubscriptionState};
 use bothways_tests::{Network, soon};
 
-use crate::support::ask;
+use crate::support::{Hub, ask};
 use crate::watching::{next, until_live};
-
-async fn hub(network: &Network, data: Option<&Path>) -> (Node, Services) {
-    let setup = network.node("hub").listening();
-    let plan = match data {
-        Some(folder) => setup.data(folder).plan(),
-        None => setup.plan(),
-    };
-    let services = Services::open(&plan).unwrap();
-    let hub = Node::start(plan, services.router()).await.unwrap();
-    (hub, services)
-}
 
 fn to(name: &str, text: &str) -> SendMessage {
     SendMessage { to: name.parse().unwrap(), text: text.parse().unwrap() }
@@ -45,22 +32,21 @@ async fn inbox(node: &Node) -> Vec<Message> {
 #[tokio::test]
 async fn a_message_waits_for_a_peer_that_is_away_and_is_read_when_it_comes() {
     let (network, data) = (Network::new(), tempfile::tempdir().unwrap());
-    let (node, services) = hub(&network, Some(data.path())).await;
-    let desk = network.node("desk").dialing(&node).start().await;
+    let hub = Hub::on(&network, data.path()).await;
+    let desk = network.node("desk").dialing(&hub.node).start().await;
     let sent = send(&desk, "phone", "call me\nback").await;
     assert_eq!((sent.state, sent.to.as_str()), (MessageState::Queued, "phone"));
-    soon("a stop", node.stop()).await;
-    soon("a close", services.close()).await.unwrap();
+    hub.stop().await;
 
-    let (node, _services) = hub(&network, Some(data.path())).await;
-    let phone = network.node("phone").dialing(&node).start().await;
+    let hub = Hub::on(&network, data.path()).await;
+    let phone = network.node("phone").dialing(&hub.node).start().await;
     let waiting = inbox(&phone).await;
     assert_eq!((waiting.len(), waiting[0].text.as_str()), (1, "call me\nback"));
     assert_eq!((waiting[0].from.as_str(), waiting[0].id), ("desk", sent.id));
     let read = ask(&phone, "hub", ReadMessage { id: sent.id }).await.unwrap();
     assert_eq!(read.state, MessageState::Read);
 
-    let desk = network.node("desk").dialing(&node).start().await;
+    let desk = network.node("desk").dialing(&hub.node).start().await;
     let side = Some(MessageBox::Out);
     let out = ask(&desk, "hub", ListMessages { side, ..ListMessages::default() }).await.unwrap();
     assert_eq!(out.messages, [read]);
@@ -70,9 +56,9 @@ async fn a_message_waits_for_a_peer_that_is_away_and_is_read_when_it_comes() {
 #[tokio::test]
 async fn a_message_between_others_is_not_found_and_its_sender_does_not_read_it() {
     let network = Network::new();
-    let (node, _services) = hub(&network, None).await;
-    let desk = network.node("desk").dialing(&node).start().await;
-    let kiosk = network.node("kiosk").dialing(&node).start().await;
+    let hub = Hub::new(&network).await;
+    let desk = network.node("desk").dialing(&hub.node).start().await;
+    let kiosk = network.node("kiosk").dialing(&hub.node).start().await;
     let id = send(&desk, "phone", "hello").await.id;
     let stranger = ask(&kiosk, "hub", ReadMessage { id }).await.unwrap_err();
     assert_eq!(stranger.code(), Code::NotFound);
@@ -84,8 +70,8 @@ async fn a_message_between_others_is_not_found_and_its_sender_does_not_read_it()
 #[tokio::test]
 async fn a_text_that_could_do_harm_is_refused_with_its_field() {
     let network = Network::new();
-    let (node, _services) = hub(&network, None).await;
-    let desk = network.node("desk").dialing(&node).start().await;
+    let hub = Hub::new(&network).await;
+    let desk = network.node("desk").dialing(&hub.node).start().await;
     for text in ["", " x", "x\u{1b}[2J", "a\rb", "\u{202e}x", &"x".repeat(4097)] {
         let params = std::collections::BTreeMap::from([("to", "phone"), ("text", text)]);
         let params = bothways::protocol::Encoded::of(&params).unwrap();
@@ -99,8 +85,8 @@ async fn a_text_that_could_do_harm_is_refused_with_its_field() {
 #[tokio::test]
 async fn a_recipient_that_no_certificate_can_name_is_refused_with_its_field() {
     let network = Network::new();
-    let (node, _services) = hub(&network, None).await;
-    let desk = network.node("desk").dialing(&node).start().await;
+    let hub = Hub::new(&network).await;
+    let desk = network.node("desk").dialing(&hub.node).start().await;
     let long = "n".repeat(64);
     for name in ["", "Phone", "9phone", "-x", "x-", "a.b", "a b", "ph\u{f6}ne", "x\n", "*", &long] {
         let params = std::collections::BTreeMap::from([("to", name), ("text", "hello")]);
@@ -113,23 +99,16 @@ async fn a_recipient_that_no_certificate_can_name_is_refused_with_its_field() {
 }
 
 /// A hub with bounds of its own for messages.
-async fn bounded(network: &Network, messages: MessagesPlan) -> (Node, Services) {
-    let plan = network.node("hub").listening().plan();
-    let plan = bothways::config::Plan::draft(plan.identity().clone(), plan.trust().clone())
-        .listen("127.0.0.1:0".parse().unwrap())
-        .messages(messages)
-        .check()
-        .unwrap();
-    let services = Services::open(&plan).unwrap();
-    (Node::start(plan, services.router()).await.unwrap(), services)
+async fn bounded(network: &Network, messages: MessagesPlan) -> Hub {
+    Hub::of(network.node("hub").listening().messages(messages)).await
 }
 
 #[tokio::test]
 async fn a_full_inbox_takes_no_more() {
     let network = Network::new();
     let plan = MessagesPlan { waiting_per_peer: 1, ..MessagesPlan::default() };
-    let (node, _services) = bounded(&network, plan).await;
-    let desk = network.node("desk").dialing(&node).start().await;
+    let hub = bounded(&network, plan).await;
+    let desk = network.node("desk").dialing(&hub.node).start().await;
     send(&desk, "phone", "one").await;
     let refused = ask(&desk, "hub", to("phone", "two")).await.unwrap_err();
     assert_eq!(refused.code(), Code::ResourceExhausted);
@@ -141,9 +120,9 @@ async fn a_full_inbox_takes_no_more() {
 async fn who_writes_to_many_that_read_nothing_sends_no_more_until_one_does() {
     let network = Network::new();
     let plan = MessagesPlan { waiting_per_sender: 3, ..MessagesPlan::default() };
-    let (node, _services) = bounded(&network, plan).await;
-    let desk = network.node("desk").dialing(&node).start().await;
-    let phone = network.node("phone").dialing(&node).start().await;
+    let hub = bounded(&network, plan).await;
+    let desk = network.node("desk").dialing(&hub.node).start().await;
+    let phone = network.node("phone").dialing(&hub.node).start().await;
     let first = send(&desk, "phone", "hello").await;
     for name in ["nobody", "noone"] {
         send(&desk, name, "hello").await;
@@ -159,10 +138,10 @@ async fn who_writes_to_many_that_read_nothing_sends_no_more_until_one_does() {
 #[tokio::test]
 async fn a_message_to_a_peer_that_watches_arrives_at_once_and_its_send_says_so() {
     let network = Network::new();
-    let (node, _services) = hub(&network, None).await;
-    let desk = network.node("desk").dialing(&node).start().await;
-    let phone = network.node("phone").dialing(&node).start().await;
-    let kiosk = network.node("kiosk").dialing(&node).start().await;
+    let hub = Hub::new(&network).await;
+    let desk = network.node("desk").dialing(&hub.node).start().await;
+    let phone = network.node("phone").dialing(&hub.node).start().await;
+    let kiosk = network.node("kiosk").dialing(&hub.node).start().await;
     let mut at_desk = watch(&desk, Watch::default()).await;
     let mut at_phone = watch(&phone, Watch::default()).await;
     let mut at_kiosk = watch(&kiosk, Watch::default()).await;
@@ -194,9 +173,9 @@ async fn a_message_to_a_peer_that_watches_arrives_at_once_and_its_send_says_so()
 #[tokio::test]
 async fn a_message_is_delivered_only_when_it_is_acknowledged_and_told_again_until_then() {
     let network = Network::new();
-    let (node, _services) = hub(&network, None).await;
-    let desk = network.node("desk").dialing(&node).start().await;
-    let phone = network.node("phone").dialing(&node).start().await;
+    let hub = Hub::new(&network).await;
+    let desk = network.node("desk").dialing(&hub.node).start().await;
+    let phone = network.node("phone").dialing(&hub.node).start().await;
     let durable = Watch { durable: Some("inbox".parse().unwrap()), ..Watch::default() };
     let sent = send(&desk, "phone", "hello").await;
     for _ in 0..2 {
@@ -221,16 +200,16 @@ async fn a_message_is_delivered_only_when_it_is_acknowledged_and_told_again_unti
 #[tokio::test]
 async fn a_durable_subscriber_that_was_away_is_told_what_was_sent_meanwhile() {
     let network = Network::new();
-    let (node, _services) = hub(&network, None).await;
-    let desk = network.node("desk").dialing(&node).start().await;
+    let hub = Hub::new(&network).await;
+    let desk = network.node("desk").dialing(&hub.node).start().await;
     let durable = Watch { durable: Some("inbox".parse().unwrap()), ..Watch::default() };
-    let phone = network.node("phone").dialing(&node).start().await;
+    let phone = network.node("phone").dialing(&hub.node).start().await;
     drop(watch(&phone, durable.clone()).await);
     soon("a stop", phone.stop()).await;
     let sent = send(&desk, "phone", "while you were out").await;
     assert_eq!(sent.state, MessageState::Queued);
 
-    let phone = network.node("phone").dialing(&node).start().await;
+    let phone = network.node("phone").dialing(&hub.node).start().await;
     let mut at_phone = watch(&phone, durable).await;
     let event = next(&mut at_phone).await;
     assert_eq!(event.body.decode::<Message>().unwrap().id, sent.id);
@@ -243,9 +222,9 @@ async fn a_durable_subscriber_that_was_away_is_told_what_was_sent_meanwhile() {
 #[tokio::test]
 async fn who_does_not_watch_for_messages_takes_none_by_acknowledging_others() {
     let network = Network::new();
-    let (node, _services) = hub(&network, None).await;
-    let desk = network.node("desk").dialing(&node).start().await;
-    let phone = network.node("phone").dialing(&node).start().await;
+    let hub = Hub::new(&network).await;
+    let desk = network.node("desk").dialing(&hub.node).start().await;
+    let phone = network.node("phone").dialing(&hub.node).start().await;
     let durable = |topics: &[&str]| Watch {
         topics: topics.iter().map(ToString::to_string).collect(),
         durable: Some("mine".parse().unwrap()),
@@ -267,9 +246,9 @@ async fn who_does_not_watch_for_messages_takes_none_by_acknowledging_others() {
 #[tokio::test]
 async fn what_a_durable_subscription_is_told_to_leave_behind_is_not_delivered() {
     let network = Network::new();
-    let (node, _services) = hub(&network, None).await;
-    let desk = network.node("desk").dialing(&node).start().await;
-    let phone = network.node("phone").dialing(&node).start().await;
+    let hub = Hub::new(&network).await;
+    let desk = network.node("desk").dialing(&hub.node).start().await;
+    let phone = network.node("phone").dialing(&hub.node).start().await;
     let durable = Watch { durable: Some("mine".parse().unwrap()), ..Watch::default() };
     drop(watch(&phone, durable.clone()).await);
     send(&desk, "phone", "one").await;

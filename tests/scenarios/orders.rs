@@ -1,27 +1,21 @@
 //! Orders: placed by customers, shipped by staff, and nobody else's business.
 
-use bothways::config::{OrdersPlan, Plan};
+use bothways::config::OrdersPlan;
 use bothways::domain::orders::{
     CancelOrder, DeliverOrder, GetOrder, Line, ListOrders, ListPrices, Order, OrderState,
     PlaceOrder, ShipOrder,
 };
 use bothways::protocol::{Code, Watch};
-use bothways::{Node, RequestError, Services, Subscription};
+use bothways::{Node, RequestError, Subscription};
 use bothways_tests::Network;
 
-use crate::support::ask;
+use crate::support::{Hub, ask};
 use crate::watching::{next, until_live};
 
 /// A hub that takes orders, with clerk for staff.
-async fn shop(network: &Network) -> Node {
+async fn shop(network: &Network) -> Hub {
     let orders = OrdersPlan { staff: ["clerk".parse().unwrap()].into(), ..OrdersPlan::default() };
-    let plan = Plan::draft(network.identity("hub"), network.authority.trust())
-        .listen("127.0.0.1:0".parse().unwrap())
-        .orders(orders)
-        .check()
-        .unwrap();
-    let services = Services::open(&plan).unwrap();
-    Node::start(plan, services.router()).await.unwrap()
+    Hub::of(network.node("hub").listening().orders(orders)).await
 }
 
 fn lines(of: &[(&str, u64)]) -> PlaceOrder {
@@ -47,8 +41,8 @@ fn reason(code: Code, reason: &str) -> (Code, Option<String>) {
 async fn an_order_is_placed_shipped_and_delivered() {
     let network = Network::new();
     let hub = shop(&network).await;
-    let desk = network.node("desk").dialing(&hub).start().await;
-    let clerk = network.node("clerk").dialing(&hub).start().await;
+    let desk = network.node("desk").dialing(&hub.node).start().await;
+    let clerk = network.node("clerk").dialing(&hub.node).start().await;
 
     let order = place(&desk).await;
     assert_eq!((order.customer.as_str(), order.total), ("desk", 980));
@@ -69,9 +63,9 @@ async fn an_order_is_placed_shipped_and_delivered() {
 async fn each_rule_of_an_order_refuses_with_its_reason() {
     let network = Network::new();
     let hub = shop(&network).await;
-    let desk = network.node("desk").dialing(&hub).start().await;
-    let kiosk = network.node("kiosk").dialing(&hub).start().await;
-    let clerk = network.node("clerk").dialing(&hub).start().await;
+    let desk = network.node("desk").dialing(&hub.node).start().await;
+    let kiosk = network.node("kiosk").dialing(&hub.node).start().await;
+    let clerk = network.node("clerk").dialing(&hub.node).start().await;
     let Order { id, revision, .. } = place(&desk).await;
     let expect = None;
 
@@ -98,7 +92,7 @@ async fn each_rule_of_an_order_refuses_with_its_reason() {
 async fn an_order_that_cannot_be_is_refused_with_its_field() {
     let network = Network::new();
     let hub = shop(&network).await;
-    let desk = network.node("desk").dialing(&hub).start().await;
+    let desk = network.node("desk").dialing(&hub.node).start().await;
     let table: [(&[(&str, u64)], &str); 4] = [
         (&[], "lines"),
         (&[("tea", 1), ("cofee", 1)], "lines[1].item"),
@@ -116,9 +110,9 @@ async fn an_order_that_cannot_be_is_refused_with_its_field() {
 async fn a_customer_hears_that_its_order_has_been_shipped_and_others_do_not() {
     let network = Network::new();
     let hub = shop(&network).await;
-    let desk = network.node("desk").dialing(&hub).start().await;
-    let kiosk = network.node("kiosk").dialing(&hub).start().await;
-    let clerk = network.node("clerk").dialing(&hub).start().await;
+    let desk = network.node("desk").dialing(&hub.node).start().await;
+    let kiosk = network.node("kiosk").dialing(&hub.node).start().await;
+    let clerk = network.node("clerk").dialing(&hub.node).start().await;
     let mut customer = watch(&desk).await;
     let mut staff = watch(&clerk).await;
     let mut other = watch(&kiosk).await;

@@ -1,7 +1,5 @@
 //! The directory of people, asked over the network.
 
-use std::path::Path;
-
 use bothways::domain::people::{
     CreatePerson, DeletePerson, GetPerson, ListPeople, Person, UpdatePerson,
 };
@@ -9,24 +7,7 @@ use bothways::protocol::Code;
 use bothways::{Node, RequestError, Services};
 use bothways_tests::{Network, soon};
 
-use crate::support::ask;
-
-/// A hub with a directory, and the services under it.
-async fn hub_with_people(network: &Network, data: Option<&Path>) -> (Node, Services) {
-    let setup = network.node("hub").listening();
-    let plan = match data {
-        Some(folder) => setup.data(folder).plan(),
-        None => setup.plan(),
-    };
-    let services = Services::open(&plan).unwrap();
-    let hub = Node::start(plan, services.router()).await.unwrap();
-    (hub, services)
-}
-
-async fn close(hub: Node, services: Services) {
-    soon("a stop", hub.stop()).await;
-    soon("a close", services.close()).await.unwrap();
-}
+use crate::support::{Hub, ask};
 
 async fn create(node: &Node, name: &str, title: Option<&str>) -> Person {
     let title = title.map(|title| title.parse().unwrap());
@@ -44,8 +25,8 @@ fn code(refused: Result<impl std::fmt::Debug, RequestError>) -> Code {
 #[tokio::test]
 async fn a_person_is_created_read_changed_listed_and_deleted() {
     let network = Network::new();
-    let (hub, _services) = hub_with_people(&network, None).await;
-    let desk = network.node("desk").dialing(&hub).start().await;
+    let hub = Hub::new(&network).await;
+    let desk = network.node("desk").dialing(&hub.node).start().await;
 
     let ann = create(&desk, "Ann", Some("Engineer")).await;
     assert_eq!(ann.created_by.as_ref().unwrap().as_str(), "desk");
@@ -68,25 +49,25 @@ async fn a_person_is_created_read_changed_listed_and_deleted() {
 #[tokio::test]
 async fn the_directory_survives_a_restart_of_its_node() {
     let (network, data) = (Network::new(), tempfile::tempdir().unwrap());
-    let (hub, services) = hub_with_people(&network, Some(data.path())).await;
-    let desk = network.node("desk").dialing(&hub).start().await;
+    let hub = Hub::on(&network, data.path()).await;
+    let desk = network.node("desk").dialing(&hub.node).start().await;
     let ann = create(&desk, "Ann", None).await;
-    close(hub, services).await;
+    hub.stop().await;
 
-    let (hub, services) = hub_with_people(&network, Some(data.path())).await;
-    let desk = network.node("desk").dialing(&hub).start().await;
+    let hub = Hub::on(&network, data.path()).await;
+    let desk = network.node("desk").dialing(&hub.node).start().await;
 
     assert_eq!(ask(&desk, "hub", GetPerson { id: ann.id }).await.unwrap(), ann);
     let ben = create(&desk, "Ben", None).await;
     assert!(ben.revision > ann.revision);
-    close(hub, services).await;
+    hub.stop().await;
 }
 
 #[tokio::test]
 async fn a_change_that_expects_an_older_revision_is_aborted_and_changes_nothing() {
     let network = Network::new();
-    let (hub, _services) = hub_with_people(&network, None).await;
-    let desk = network.node("desk").dialing(&hub).start().await;
+    let hub = Hub::new(&network).await;
+    let desk = network.node("desk").dialing(&hub.node).start().await;
     let ann = create(&desk, "Ann", None).await;
     let rename = |name: &str, expect| UpdatePerson {
         name: Some(name.parse().unwrap()),
@@ -108,8 +89,8 @@ async fn a_change_that_expects_an_older_revision_is_aborted_and_changes_nothing(
 #[tokio::test]
 async fn of_many_who_change_the_same_revision_at_once_one_succeeds() {
     let network = Network::new();
-    let (hub, _services) = hub_with_people(&network, None).await;
-    let desk = network.node("desk").dialing(&hub).start().await;
+    let hub = Hub::new(&network).await;
+    let desk = network.node("desk").dialing(&hub.node).start().await;
     let ann = create(&desk, "Ann", None).await;
 
     let changes: Vec<_> = (0..20)
@@ -134,8 +115,8 @@ async fn of_many_who_change_the_same_revision_at_once_one_succeeds() {
 #[tokio::test]
 async fn people_are_listed_in_pages_in_the_order_in_which_they_came() {
     let network = Network::new();
-    let (hub, _services) = hub_with_people(&network, None).await;
-    let desk = network.node("desk").dialing(&hub).start().await;
+    let hub = Hub::new(&network).await;
+    let desk = network.node("desk").dialing(&hub.node).start().await;
     let mut created = Vec::new();
     for number in 0..7 {
         created.push(create(&desk, &format!("Person {number}"), None).await);
@@ -157,8 +138,8 @@ async fn people_are_listed_in_pages_in_the_order_in_which_they_came() {
 #[tokio::test]
 async fn what_is_no_name_is_refused_with_its_field() {
     let network = Network::new();
-    let (hub, _services) = hub_with_people(&network, None).await;
-    let desk = network.node("desk").dialing(&hub).start().await;
+    let hub = Hub::new(&network).await;
+    let desk = network.node("desk").dialing(&hub.node).start().await;
     let hub = desk.peer("hub");
     let long = "x".repeat(65);
     for name in ["", " Ann", "Ann\n", "\u{202e}nnA", &long] {
@@ -176,13 +157,13 @@ async fn what_is_no_name_is_refused_with_its_field() {
 #[tokio::test]
 async fn a_data_folder_belongs_to_one_node_at_a_time() {
     let (network, data) = (Network::new(), tempfile::tempdir().unwrap());
-    let (hub, services) = hub_with_people(&network, Some(data.path())).await;
+    let hub = Hub::on(&network, data.path()).await;
     let twin = network.node("twin").listening().data(data.path()).plan();
 
     let refused = Services::open(&twin).unwrap_err().to_string();
 
     assert!(refused.contains(&data.path().display().to_string()), "{refused}");
-    close(hub, services).await;
+    hub.stop().await;
     let services = Services::open(&twin).unwrap();
     services.close().await.unwrap();
 }

@@ -5,8 +5,8 @@ use bothways::exchange::{Direction, Fed, Record, RecordFeed};
 use bothways::protocol::Watch;
 use bothways_tests::{Lab, Network, soon, until_session};
 
-use crate::support::echo;
-use crate::watching::{Hub, create, live, next as next_event};
+use crate::support::{Hub, echo};
+use crate::watching::{create, live, next as next_event};
 
 /// A hub that answers, and a desk that dials it; the hub keeps so many records.
 async fn hub_and_desk(kept: usize) -> (Node, Node) {

@@ -67,7 +67,7 @@ async fn a_request_under_the_span_of_another_program_is_part_of_its_trace_with_a
     let header = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     let browser: Trace = header.parse().unwrap();
 
-    let hub_of_browser = desk.peer("hub").in_trace(browser);
+    let hub_of_browser = desk.peer("hub").in_trace(browser.trace_id(), Some(browser.span_id()));
     let call_back = CallBack { text: "hi".to_owned() };
     soon("an answer", hub_of_browser.request(call_back)).await.unwrap();
     soon("an answer", desk.peer("hub").request(Echo { text: "own".to_owned() })).await.unwrap();

@@ -13,11 +13,14 @@ use bothways::{Node, Peer, RequestError};
 use bothways_tests::{
     Echo, Network, Program, RawListener, RawSession, RawStream, soon, until_session,
 };
+use tokio::sync::watch;
 
 /// How many callers ask at once while the hub goes and comes.
 const CALLERS: usize = 8;
 /// How often it does.
 const RESTARTS: usize = 3;
+/// How many of their writes are acknowledged between one time and the next.
+const WRITES: usize = 10 * CALLERS;
 
 /// A node that asks a hub, which answers what it likes.
 struct Asking {
@@ -150,21 +153,28 @@ async fn a_request_that_was_lost_is_not_told_as_refused_by_a_peer_that_looked_at
     assert!(matches!(lost, RequestError::Lost { .. }), "{lost:?}");
 }
 
-#[tokio::test]
-async fn a_peer_that_stops_is_left_alone_for_as_long_as_it_asks_for() {
-    let Asking { node, hub, mut session } = Asking::new().await;
-    let away = GoingAway {
-        last: None,
-        retry_after: Some(Duration::from_secs(3600)),
-        why: Farewell::Stopping,
-    };
+/// Takes a dial in, and stops at once.
+async fn stop_at_once(listener: &RawListener, retry_after: Option<Duration>) {
+    let mut session = listener.welcome(|_| {}).await;
+    let away = GoingAway { last: None, retry_after, why: Farewell::Stopping };
     session.control.send(&Control::GoingAway(away).encode()).await;
     session.control.send(&Control::Bye(Bye { why: Farewell::Stopping }).encode()).await;
     assert_eq!(session.closed().await.0, Some(CloseCode::Bye));
+}
 
-    // Without the wish, the next dial comes within 100 ms.
-    let dialed = tokio::time::timeout(Duration::from_millis(600), hub.accept()).await;
-    assert!(dialed.is_err(), "it was dialed at once");
+#[tokio::test]
+async fn a_peer_that_stops_is_left_alone_for_as_long_as_it_asks_for() {
+    let network = Network::new();
+    let (hub, till) = (network.raw_listener("hub"), network.raw_listener("till"));
+    let node = network.node("ann").dialing_at("hub", hub.address());
+    let node = node.dialing_at("till", till.address()).start().await;
+    stop_at_once(&hub, Some(Duration::from_secs(3600))).await;
+
+    // Who asks for nothing is dialed again, and again, and the other is not.
+    for _ in 0..5 {
+        stop_at_once(&till, None).await;
+    }
+    assert!(!hub.is_dialed().await, "it was dialed all the same");
 
     // But a request is not kept waiting for long.
     let peer = node.peer("hub");
@@ -192,6 +202,22 @@ enum End {
     Killed,
 }
 
+/// What the callers of a hub have done, and whether they shall go on.
+#[derive(Default)]
+struct Load {
+    acknowledged: watch::Sender<usize>,
+    enough: AtomicBool,
+}
+
+impl Load {
+    /// Waits until so many more writes were acknowledged.
+    async fn until_more(&self, writes: usize) {
+        let mut acknowledged = self.acknowledged.subscribe();
+        let enough = *acknowledged.borrow() + writes;
+        soon("writes", acknowledged.wait_for(|writes| *writes >= enough)).await.unwrap();
+    }
+}
+
 /// Callers write without a pause while the hub ends and comes back; no write fails, and each is
 /// there once.
 async fn hub_comes_and_goes(end: End) {
@@ -203,43 +229,40 @@ async fn hub_comes_and_goes(end: End) {
     let address = hub.address;
     let ann = network.node("ann").dialing_at("hub", address).start().await;
     until_session(&ann, "hub").await;
-    let enough = Arc::new(AtomicBool::new(false));
+    let load = Arc::new(Load::default());
     let callers: Vec<_> = (0..CALLERS)
-        .map(|caller| tokio::spawn(write(ann.peer("hub"), caller, enough.clone())))
+        .map(|caller| tokio::spawn(write(ann.peer("hub"), caller, load.clone())))
         .collect();
 
     for _ in 0..RESTARTS {
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        load.until_more(WRITES).await;
         match end {
             End::Stopped => hub.stop().await,
             End::Killed => hub.kill().await,
         }
         hub = program.start_at(&address.to_string(), "hub", &options).await;
     }
-    enough.store(true, Ordering::Relaxed);
+    load.enough.store(true, Ordering::Relaxed);
 
     let mut written = Vec::new();
     for caller in callers {
         written.extend(soon("the caller's end", caller).await.unwrap().unwrap());
     }
     written.sort();
-    assert!(written.len() >= CALLERS, "{}", written.len());
+    assert!(written.len() >= RESTARTS * WRITES, "{}", written.len());
     assert_eq!(names(&ann).await, written);
     ann.stop().await;
     hub.stop().await;
 }
 
 /// Creates people until it is enough, and tells their names.
-async fn write(
-    hub: Peer,
-    caller: usize,
-    enough: Arc<AtomicBool>,
-) -> Result<Vec<String>, RequestError> {
+async fn write(hub: Peer, caller: usize, load: Arc<Load>) -> Result<Vec<String>, RequestError> {
     let mut written = Vec::new();
-    while !enough.load(Ordering::Relaxed) {
+    while !load.enough.load(Ordering::Relaxed) {
         let name = format!("person {caller}-{}", written.len());
         hub.request(CreatePerson { name: name.parse().unwrap(), title: None }).await?;
         written.push(name);
+        load.acknowledged.send_modify(|writes| *writes += 1);
     }
     Ok(written)
 }

@@ -8,8 +8,8 @@ use bothways::{Node, RequestCounts, Status};
 use bothways_tests::{Lab, Network, Program, soon, until_session};
 use serde_json::Value;
 
-use crate::support::{ask, begin_slow};
-use crate::watching::{Hub, create, watch_from};
+use crate::support::{Hub, ask, begin_slow};
+use crate::watching::{create, watch_from};
 
 /// Waits until something holds of what a node says of itself.
 async fn until_status(node: &Node, what: &str, holds: impl Fn(&Status) -> bool) -> Status {
@@ -33,7 +33,7 @@ fn counts(total: u64, failed: u64, in_flight: u64) -> RequestCounts {
 async fn a_node_tells_of_its_requests_its_subscriptions_and_its_store() {
     let network = Network::new();
     let folder = tempfile::tempdir().unwrap();
-    let hub = Hub::start(&network, Some(folder.path()), "127.0.0.1:0").await;
+    let hub = Hub::on(&network, folder.path()).await;
     let desk = network.node("desk").dialing(&hub.node).start().await;
     let ann = create(&desk, "Ann").await;
     for _ in 0..3 {
@@ -96,6 +96,11 @@ async fn a_dial_that_fails_is_told_with_its_reason_until_there_is_a_session() {
     drop(port);
     let desk = network.node("desk").dialing_at("hub", address).start().await;
 
+    let is = |state: &'static str| {
+        move |status: &Status| status.dials.iter().any(|dial| dial.state == state)
+    };
+    until_status(&desk, "a dial", is("dialing")).await;
+    until_status(&desk, "a wait before the next", is("waiting")).await;
     let failing = |status: &Status| status.dials.iter().any(|dial| dial.failures > 0);
     let status = until_status(&desk, "a dial that has failed", failing).await;
 
@@ -121,7 +126,8 @@ async fn the_command_shows_a_node_on_its_control_socket_once_or_each_second() {
     let data = program.path("data").display().to_string();
     let hub = program.start("hub", &["--data", &data]).await;
     let hub_at = format!("hub@{}", hub.address);
-    program.run_as("cli", "call", &[&hub_at, "people.create", "name=Ann"]).await;
+    let created = program.run_as("cli", "call", &[&hub_at, "people.create", "name=Ann"]).await;
+    assert_eq!(created.code, Some(0), "{created:?}");
     let socket = program.path("data/control.sock").display().to_string();
 
     let shown = program.run(["status", "--control", &socket]).await;

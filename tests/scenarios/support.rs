@@ -1,11 +1,12 @@
 //! What several scenarios begin with.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use bothways::protocol::{Failure, Method, Reply};
-use bothways::{Node, RequestError};
-use bothways_tests::{Echo, Lab, Network, Slow, soon, until_session};
+use bothways::{Node, RequestError, Services};
+use bothways_tests::{Echo, Lab, Network, Setup, Slow, soon, until_session};
 use tokio::task::JoinHandle;
 
 /// Asks a peer, and waits for what comes of it.
@@ -40,6 +41,49 @@ pub(crate) fn failure(reply: Reply) -> Failure {
 /// What tells the failure apart: its code and its reason.
 pub(crate) fn told(failure: &Failure) -> (&'static str, Option<&str>) {
     (failure.code.as_str(), failure.text("reason"))
+}
+
+/// A hub with the services that the program brings along.
+pub(crate) struct Hub {
+    pub(crate) node: Node,
+    services: Services,
+}
+
+impl Hub {
+    /// One that keeps everything in memory.
+    pub(crate) async fn new(network: &Network) -> Self {
+        Self::of(network.node("hub").listening()).await
+    }
+
+    /// One that keeps everything in this folder.
+    pub(crate) async fn on(network: &Network, data: &Path) -> Self {
+        Self::of(network.node("hub").listening().data(data)).await
+    }
+
+    /// The same once more, where the first one was.
+    pub(crate) async fn again(network: &Network, data: &Path, address: SocketAddr) -> Self {
+        Self::of(network.node("hub").listening_at(address).data(data)).await
+    }
+
+    /// One with what the setup says.
+    pub(crate) async fn of(setup: Setup) -> Self {
+        let (plan, router) = setup.into_parts();
+        let services = Services::open(&plan).unwrap();
+        let node = Node::start(plan, services.router().and(router)).await.unwrap();
+        Self { node, services }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.node.listening().next().unwrap()
+    }
+
+    /// Stops it, and tells where it was.
+    pub(crate) async fn stop(self) -> SocketAddr {
+        let address = self.address();
+        soon("a stop", self.node.stop()).await;
+        soon("a close", self.services.close()).await.unwrap();
+        address
+    }
 }
 
 /// A hub, and a good peer that has a request in flight while somebody behaves badly.

@@ -1,51 +1,11 @@
 //! A peer watches what changes: in order, without a gap, over whatever becomes of both sides.
 
-use std::net::SocketAddr;
-use std::path::Path;
-
 use bothways::domain::people::{CreatePerson, DeletePerson, ListPeople, Person, UpdatePerson};
-use bothways::protocol::{Cursor, Event, Watch, WatchFrom};
-use bothways::{Node, RequestError, Services, Subscription, SubscriptionState};
-use bothways_tests::{Network, Setup, soon, until_session};
+use bothways::protocol::{Code, Cursor, Event, Role, Watch, WatchFrom};
+use bothways::{Node, RequestError, Subscription, SubscriptionState};
+use bothways_tests::{Network, soon, until_session};
 
-use crate::support::ask;
-
-/// A hub with a directory, and the services under it.
-pub(crate) struct Hub {
-    pub(crate) node: Node,
-    services: Services,
-}
-
-impl Hub {
-    pub(crate) async fn start(network: &Network, data: Option<&Path>, at: &str) -> Self {
-        Self::of(network.node("hub").listening_at(at.parse().unwrap()), data).await
-    }
-
-    pub(crate) async fn of(setup: Setup, data: Option<&Path>) -> Self {
-        let plan = match data {
-            Some(folder) => setup.data(folder).plan(),
-            None => setup.plan(),
-        };
-        let services = Services::open(&plan).unwrap();
-        let node = Node::start(plan, services.router()).await.unwrap();
-        Self { node, services }
-    }
-
-    pub(crate) async fn new(network: &Network) -> Self {
-        Self::start(network, None, "127.0.0.1:0").await
-    }
-
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.node.listening().next().unwrap()
-    }
-
-    pub(crate) async fn stop(self) -> SocketAddr {
-        let address = self.address();
-        soon("a stop", self.node.stop()).await;
-        soon("a close", self.services.close()).await.unwrap();
-        address
-    }
-}
+use crate::support::{Hub, ask};
 
 pub(crate) async fn create(node: &Node, name: &str) -> Person {
     let params = CreatePerson { name: name.parse().unwrap(), title: None };
@@ -144,7 +104,7 @@ async fn a_listing_and_what_is_watched_behind_it_have_no_hole() {
 #[tokio::test]
 async fn a_subscription_resumes_over_a_restart_of_the_node_it_watches() {
     let (network, data) = (Network::new(), tempfile::tempdir().unwrap());
-    let hub = Hub::start(&network, Some(data.path()), "127.0.0.1:0").await;
+    let hub = Hub::on(&network, data.path()).await;
     let desk = network.node("desk").dialing(&hub.node).start().await;
     let mut people = live(&desk, Watch::default()).await;
     create(&desk, "Ann").await;
@@ -152,7 +112,7 @@ async fn a_subscription_resumes_over_a_restart_of_the_node_it_watches() {
     create(&desk, "Ben").await;
 
     let address = hub.stop().await;
-    let hub = Hub::start(&network, Some(data.path()), &address.to_string()).await;
+    let hub = Hub::again(&network, data.path(), address).await;
     until_session(&desk, "hub").await;
     create(&desk, "Col").await;
 
@@ -207,7 +167,7 @@ async fn events_are_gapless_and_in_order_while_connections_are_cut() {
 #[tokio::test]
 async fn a_durable_subscription_moves_only_by_what_is_acknowledged() {
     let (network, data) = (Network::new(), tempfile::tempdir().unwrap());
-    let hub = Hub::start(&network, Some(data.path()), "127.0.0.1:0").await;
+    let hub = Hub::on(&network, data.path()).await;
     let desk = network.node("desk").dialing(&hub.node).start().await;
     for name in ["Ann", "Ben", "Col"] {
         create(&desk, name).await;
@@ -220,7 +180,7 @@ async fn a_durable_subscription_moves_only_by_what_is_acknowledged() {
     soon("an acknowledgement", people.acknowledge(&first)).await.unwrap();
     drop(people);
     let address = hub.stop().await;
-    let hub = Hub::start(&network, Some(data.path()), &address.to_string()).await;
+    let hub = Hub::again(&network, data.path(), address).await;
 
     let mut people = live(&desk, durable()).await;
     let second = next(&mut people).await;
@@ -231,4 +191,34 @@ async fn a_durable_subscription_moves_only_by_what_is_acknowledged() {
     let mut again = live(&desk, durable()).await;
     assert_eq!(told(&mut again, 1).await, created(&["Col"]));
     hub.stop().await;
+}
+
+/// Through its page, say: there is no session, and the rules are the same.
+#[tokio::test]
+async fn a_node_watches_what_it_keeps_itself() {
+    let network = Network::new();
+    let hub = Hub::of(network.node("hub").role(Role::Server).listening()).await;
+    let desk = network.node("desk").dialing(&hub.node).start().await;
+    let ann = create(&desk, "Ann").await;
+    let own = hub.node.peer("hub");
+    let mut watched = own.subscribe("people", watch_from(WatchFrom::All));
+    let told = soon("an event", watched.next()).await.unwrap();
+    assert_eq!(
+        (told.topic.as_str(), told.body.decode::<Person>().unwrap()),
+        ("people.created", ann)
+    );
+    create(&desk, "Ben").await;
+    let told = soon("another", watched.next()).await.unwrap();
+    assert_eq!(told.body.decode::<Person>().unwrap().name.as_str(), "Ben");
+
+    let cursor = cursor_of(&told);
+    drop(watched);
+    create(&desk, "Cleo").await;
+    let mut watched = own.subscribe("people", watch_from(WatchFrom::Cursor(cursor)));
+    let told = soon("what came meanwhile", watched.next()).await.unwrap();
+    assert_eq!(told.body.decode::<Person>().unwrap().name.as_str(), "Cleo");
+
+    let wrong = Watch { topics: vec!["people.nothing".to_owned()], ..Watch::default() };
+    let refused = soon("a refusal", own.subscribe("people", wrong).next()).await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument);
 }

@@ -95,6 +95,10 @@ async fn a_durable_subscription_is_ended_and_begins_anew() {
     let said = watch(&program, &hub, &forget).await;
     assert_eq!(said.code, Some(1), "{said:?}");
     assert!(said.messages.contains("there is no durable subscription mine"), "{said:?}");
+    let said = watch(&program, &hub, &[&["orders.*"], &forget[..]].concat()).await;
+    for told in ["at 2 of 2 services", "people: hub answered not_found", "orders: hub answered"] {
+        assert!(said.messages.contains(told), "{said:?}");
+    }
     assert!(watch(&program, &hub, &durable).await.data.contains("Ann"));
     for wrong in [&["--forget"][..], &["--durable", "mine", "--forget", "--from", "all"]] {
         assert_eq!(watch(&program, &hub, wrong).await.code, Some(2), "{wrong:?}");
@@ -135,5 +139,36 @@ async fn a_node_that_was_killed_loses_no_event_of_a_durable_subscription() {
 
     let hub = program.start_at(&address, "hub", &["--data", &data]).await;
     assert!(watch(&program, &hub, &durable).await.data.contains("Ben"));
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn one_command_watches_on_over_restarts_and_acknowledges_at_its_end_what_it_has_shown() {
+    let program = program();
+    let data = program.path("data").display().to_string();
+    let mut hub = program.start("hub", &["--data", &data]).await;
+    let (at, address) = (at(&hub), hub.address.to_string());
+    create(&program, &hub, "Ann").await;
+    let durable = [&at, "people.*", "--durable", "mine"];
+    let mut watch = program.begin_as("cli", "watch", &durable);
+    assert!(watch.line().await.contains("Ann"));
+
+    for (killed, name) in [(false, "Ben"), (true, "Col")] {
+        match killed {
+            true => hub.kill().await,
+            false => hub.stop().await,
+        }
+        hub = program.start_at(&address, "hub", &["--data", &data]).await;
+        create(&program, &hub, name).await;
+        assert!(watch.line().await.contains(name));
+    }
+
+    let said = watch.interrupt().await;
+    assert_eq!((said.code, said.data.as_str()), (Some(0), ""), "{said:?}");
+    assert!(said.messages.contains("hub is back: people is watched on"), "{said:?}");
+    assert!(!said.messages.contains("not acknowledged"), "{said:?}");
+    create(&program, &hub, "Dan").await;
+    let said = program.run_as("cli", "watch", &[&durable[..], &["--count", "1"]].concat()).await;
+    assert!(said.data.contains("Dan"), "{said:?}");
     hub.stop().await;
 }

@@ -10,8 +10,8 @@ use bothways::certs::Identity;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, BufReader, Lines};
-use tokio::process::{Child, ChildStderr, Command};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 
 use crate::{Network, soon};
 
@@ -28,6 +28,12 @@ pub struct Said {
     pub code: Option<i32>,
     pub data: String,
     pub messages: String,
+}
+
+/// A command that goes on until it is told to end.
+pub struct Ongoing {
+    child: Child,
+    data: Lines<BufReader<ChildStdout>>,
 }
 
 /// A node that runs in a process of its own.
@@ -60,7 +66,17 @@ impl Program {
 
     /// Runs a command to its end.
     pub async fn run<I: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = I>) -> Said {
-        let output = self.command(arguments).output();
+        self.run_with(&[], arguments).await
+    }
+
+    /// Runs a command to its end, with these variables in its environment.
+    pub async fn run_with<I: AsRef<OsStr>>(
+        &self,
+        variables: &[(&str, &str)],
+        arguments: impl IntoIterator<Item = I>,
+    ) -> Said {
+        let mut command = self.command(arguments);
+        let output = command.envs(variables.iter().copied()).output();
         let output = soon("the command's end", output).await.unwrap();
         let said = Said {
             code: output.status.code(),
@@ -77,19 +93,29 @@ impl Program {
         arguments: impl IntoIterator<Item = I>,
         count: usize,
     ) -> (Vec<String>, Option<i32>) {
-        let mut child = self.command(arguments).stdout(Stdio::piped()).spawn().unwrap();
-        let mut data = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut lines = Vec::new();
+        let (mut ongoing, mut lines) = (self.begin(arguments), Vec::new());
         while lines.len() < count {
-            lines.extend(soon("a line", data.next_line()).await.unwrap());
+            lines.push(ongoing.line().await);
         }
-        signal(&child, Signal::INT);
-        (lines, soon("the command's end", child.wait()).await.unwrap().code())
+        (lines, ongoing.interrupt().await.code)
     }
 
     /// Runs a command as this node, whose certificate is in the folder.
     pub async fn run_as(&self, node: &str, command: &str, more: &[&str]) -> Said {
         self.run(self.arguments(node, command, more)).await
+    }
+
+    /// Begins a command, and does not wait for its end.
+    pub fn begin<I: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = I>) -> Ongoing {
+        let mut command = self.command(arguments);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let data = BufReader::new(child.stdout.take().unwrap()).lines();
+        Ongoing { child, data }
+    }
+
+    /// Begins a command as this node, whose certificate is in the folder.
+    pub fn begin_as(&self, node: &str, command: &str, more: &[&str]) -> Ongoing {
+        self.begin(self.arguments(node, command, more))
     }
 
     /// Starts a node that logs in JSON, and waits until it listens.
@@ -148,9 +174,29 @@ impl Program {
             .current_dir(self.folder.path())
             .env_clear()
             .env("HOME", self.folder.path())
+            // Networks that somebody runs on this machine are of no concern here.
+            .env("XDG_RUNTIME_DIR", self.folder.path().join("run"))
             .stdin(Stdio::null())
             .kill_on_drop(true);
         command
+    }
+}
+
+impl Ongoing {
+    /// Waits for the next line of its data.
+    pub async fn line(&mut self) -> String {
+        let line = soon("a line", self.data.next_line()).await.unwrap();
+        line.expect("the command has ended")
+    }
+
+    /// Presses Ctrl-C, and waits for the end: with the lines that were not asked for.
+    pub async fn interrupt(self) -> Said {
+        send(&self.child, Signal::INT);
+        let ended = soon("the command's end", self.child.wait_with_output()).await.unwrap();
+        let mut data = String::new();
+        self.data.into_inner().read_to_string(&mut data).await.unwrap();
+        let messages = String::from_utf8(ended.stderr).unwrap();
+        Said { code: ended.status.code(), data, messages }
     }
 }
 
@@ -213,8 +259,8 @@ impl Running {
         self.child.id().unwrap()
     }
 
-    fn signal(&self, with: Signal) {
-        signal(&self.child, with);
+    fn signal(&self, signal: Signal) {
+        send(&self.child, signal);
     }
 
     /// The exit code of the node's process, once it has ended.
@@ -228,7 +274,7 @@ impl Running {
     }
 }
 
-fn signal(child: &Child, signal: Signal) {
+fn send(child: &Child, signal: Signal) {
     let id = i32::try_from(child.id().unwrap()).unwrap();
     kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
 }

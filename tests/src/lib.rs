@@ -17,7 +17,7 @@ mod raw;
 mod records;
 mod shown;
 
-pub use binary::{Program, Running, Said};
+pub use binary::{Ongoing, Program, Running, Said};
 pub use http::{Asked, Heard, HeardStream, Pushed};
 pub use lab::{
     Block, CallBack, Describe, Echo, Lab, LabSeen, OnThread, Panic, Relay, Slow, SlowCallBack,

@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 
 use bothways::certs::{Authority, DEFAULT_AUTHORITY_LIFE, DEFAULT_IDENTITY_LIFE, Identity};
-use bothways::config::{Draft, ExchangePlan, Limits, PeerAddress, Plan};
+use bothways::config::{
+    DebugPlan, Draft, ExchangePlan, Limits, MessagesPlan, OrdersPlan, PeerAddress, Plan,
+};
 use bothways::protocol::{NodeName, Role};
 use bothways::service::Router;
 use bothways::{Node, SessionInfo, StartError};
@@ -97,18 +99,32 @@ impl Setup {
     /// Gives its records to these nodes.
     pub fn readers(self, names: &[&str]) -> Self {
         let readers = names.iter().map(|name| name.parse().unwrap()).collect();
-        Self {
-            draft: self.draft.exchange(ExchangePlan { readers, ..ExchangePlan::default() }),
-            ..self
-        }
+        Self { draft: self.draft.exchange(ExchangePlan { readers, otlp: None }), ..self }
     }
 
     pub fn data(self, folder: &std::path::Path) -> Self {
         Self { draft: self.draft.data(folder), ..self }
     }
 
+    pub fn messages(self, messages: MessagesPlan) -> Self {
+        Self { draft: self.draft.messages(messages), ..self }
+    }
+
+    pub fn orders(self, orders: OrdersPlan) -> Self {
+        Self { draft: self.draft.orders(orders), ..self }
+    }
+
+    pub fn debug(self, debug: DebugPlan) -> Self {
+        Self { draft: self.draft.debug(debug), ..self }
+    }
+
     pub fn plan(self) -> Plan {
         self.draft.check().unwrap()
+    }
+
+    /// What the node is started with, where something is to be added to it.
+    pub fn into_parts(self) -> (Plan, Router) {
+        (self.draft.check().unwrap(), self.router)
     }
 
     pub async fn start(self) -> Node {

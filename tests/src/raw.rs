@@ -15,6 +15,7 @@ use quinn::{
     ClientConfig, Connection, ConnectionError, Endpoint, RecvStream, SendStream, TransportConfig,
 };
 use serde::Serialize;
+use tokio::time::timeout;
 
 use crate::{Network, soon};
 
@@ -168,6 +169,11 @@ impl RawListener {
 
     pub fn address(&self) -> SocketAddr {
         self.endpoint.local_addr().unwrap()
+    }
+
+    /// Whether somebody dials whose connection was not taken in; it is refused then.
+    pub async fn is_dialed(&self) -> bool {
+        timeout(Duration::ZERO, self.endpoint.accept()).await.is_ok()
     }
 
     /// Takes the next connection in, and says nothing.

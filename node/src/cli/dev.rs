@@ -7,7 +7,6 @@ mod detach;
 mod down;
 mod events;
 mod logs;
-mod merged;
 mod network;
 mod ps;
 mod restart;
@@ -25,7 +24,6 @@ use clap::{Args, Subcommand};
 use super::contexts::Folders;
 use super::{Advise, Exit, Globals, Result, Trouble};
 
-pub(super) use merged::Requests;
 pub(super) use script::{Supervised, SupervisedArgs};
 pub(super) use signals::Signals;
 

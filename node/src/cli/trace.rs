@@ -13,8 +13,6 @@ use clap::{Args, Subcommand};
 
 use super::{Globals, Result};
 
-pub(super) use source::logs_in;
-
 const EXAMPLES: &str = "\
 Examples:
   bothways trace list                              what passed in the network of `dev up`

@@ -1,7 +1,5 @@
 //! `bothways watch`: what changes at a peer, as it changes.
 
-use std::collections::BTreeMap;
-
 use bothways::json::{Shown, text};
 use bothways_protocol::{DurableName, Event, Watch as Params, WatchFrom};
 use ciborium::Value;
@@ -12,6 +10,7 @@ use serde::Serialize;
 use super::caller::{Caller, CallerArgs};
 use super::peer::PeerArg;
 use super::remote::{self, Forgetting, Then, Watching};
+use super::topics::by_service;
 use super::{Exit, Format, Globals, Result, Trouble, complete};
 
 const EXAMPLES: &str = "\
@@ -90,14 +89,10 @@ impl Watch {
 
     /// One subscription for each service that is named.
     fn services(&self) -> Result<Vec<(String, Params)>> {
-        let mut services: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-        for topic in &self.topics {
-            let (service, _) = topic.split_once('.').ok_or_else(|| {
-                Trouble::new(Exit::Usage, format!("{topic} is no topic"))
-                    .with_hint(format!("write it as {topic}.*, or name one of its topics"))
-            })?;
-            services.entry(service).or_default().push(topic.clone());
-        }
+        let services = by_service(&self.topics).map_err(|topic| {
+            Trouble::new(Exit::Usage, format!("{topic} is no topic"))
+                .with_hint(format!("write it as {topic}.*, or name one of its topics"))
+        })?;
         if services.len() > 1 && matches!(self.from, Some(WatchFrom::Cursor(_))) {
             let what = "a cursor is of one service: name topics of that one alone";
             return Err(Trouble::new(Exit::Usage, what));

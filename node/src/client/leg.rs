@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use bothways_protocol::{Code, NodeName, Trace};
+use bothways_protocol::{Code, NodeName};
 
 use super::outbound::Outbound;
 use super::peer::Ask;
@@ -81,7 +81,7 @@ impl<'a> Leg<'a> {
             received_bytes: self.received_bytes,
             trace_id: request.trace.trace_id(),
             span_id: request.trace.span_id(),
-            parent_id: parent.map(Trace::span_id),
+            parent_id: *parent,
             key: request.key,
             attempt: request.attempt,
             events: telling.map(|telling| telling.events),
@@ -92,8 +92,9 @@ impl<'a> Leg<'a> {
 
 impl Drop for Leg<'_> {
     fn drop(&mut self) {
-        let ended = Ended { outcome: self.code, watched: self.telling.is_some() };
-        self.outbound.metrics.out.end(ended);
+        let (method, outcome) = (&self.ask.request.method, self.code);
+        let (took, watched) = (self.began.elapsed(), self.telling.is_some());
+        self.outbound.metrics.out.end(Ended { method, took, outcome, watched });
         self.leave(Recorder::take);
     }
 }

@@ -9,6 +9,7 @@ use bothways_certs::{Identity, Trust};
 use bothways_protocol::{NodeName, Role, RoleError};
 
 use super::address::PeerAddress;
+use super::debug::DebugPlan;
 use super::exchange::ExchangePlan;
 use super::gather::suggestion;
 use super::http::HttpPlan;
@@ -102,7 +103,7 @@ impl Check<'_> {
         self.check_name(&identity);
 
         let mut draft = Plan::draft(identity, trust).role(role).services(services).limits(limits);
-        draft = draft.messages(messages).orders(orders).exchange(exchange);
+        draft = draft.messages(messages).orders(orders).exchange(exchange).debug(self.debug());
         for address in listen {
             draft = draft.listen(address);
         }
@@ -120,6 +121,11 @@ impl Check<'_> {
             Some(folder) => draft.data(folder),
             None => draft,
         })
+    }
+
+    fn debug(&self) -> DebugPlan {
+        let path = |key| self.settings.path(key).map(|said| said.value);
+        DebugPlan { qlog: path(key::QLOG), tls_key_log: path(key::TLS_KEY_LOG) }
     }
 
     fn tell(&mut self, origin: &Origin, what: impl Into<String>) {

@@ -26,9 +26,11 @@ pub mod key {
     pub const LOG_FORMAT: &str = "log.format";
     pub const LOG_LEVEL: &str = "log.level";
     pub const LOG_FILE: &str = "log.file";
+    pub const QLOG: &str = "debug.qlog";
+    pub const TLS_KEY_LOG: &str = "debug.tls_key_log";
     pub const MESSAGES_KEEP_FOR: &str = "messages.keep_for_ms";
-    pub const MESSAGES_WAITING: &str = "messages.waiting_per_peer";
-    pub const MESSAGES_WAITING_OF: &str = "messages.waiting_per_sender";
+    pub const MESSAGES_WAITING_PER_PEER: &str = "messages.waiting_per_peer";
+    pub const MESSAGES_WAITING_PER_SENDER: &str = "messages.waiting_per_sender";
     pub const EXCHANGE_READERS: &str = "exchange.readers";
     pub const OTLP_ENDPOINT: &str = "otlp.endpoint";
     pub const ORDERS_CURRENCY: &str = "orders.currency";
@@ -151,6 +153,22 @@ pub(super) static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
         "[]",
         "The nodes that may read its records of requests; the node itself may, too",
     ));
+    keys.extend([
+        key(
+            key::QLOG,
+            Path,
+            None,
+            r#""qlog""#,
+            "For debugging: the folder in which each connection leaves a file (qlog)",
+        ),
+        key(
+            key::TLS_KEY_LOG,
+            Path,
+            None,
+            r#""keys.log""#,
+            "For debugging: the file for the keys; who has it reads all traffic (SSLKEYLOGFILE)",
+        ),
+    ]);
     keys.push(key(
         key::OTLP_ENDPOINT,
         Text,
@@ -190,13 +208,13 @@ fn of_services() -> Vec<Key> {
             "How long a message is kept, whether or not somebody has read it",
         ),
         number(
-            key::MESSAGES_WAITING,
+            key::MESSAGES_WAITING_PER_PEER,
             1..=1_000_000,
             whole(messages.waiting_per_peer as u128),
             "The most messages that wait for one peer to read them",
         ),
         number(
-            key::MESSAGES_WAITING_OF,
+            key::MESSAGES_WAITING_PER_SENDER,
             1..=1_000_000,
             whole(messages.waiting_per_sender as u128),
             "The most messages of one sender that wait to be read, whoever they are for",

@@ -3,6 +3,7 @@
 
 mod address;
 mod check;
+mod debug;
 mod exchange;
 mod file;
 mod gather;
@@ -17,6 +18,7 @@ mod settings;
 mod value;
 
 pub use address::{AddressError, PeerAddress};
+pub use debug::DebugPlan;
 pub use exchange::ExchangePlan;
 pub use gather::{Flag, Sources};
 pub use http::HttpPlan;

@@ -9,6 +9,7 @@ use bothways_protocol::{NetworkName, NodeName, Role};
 use thiserror::Error;
 
 use super::address::PeerAddress;
+use super::debug::DebugPlan;
 use super::exchange::ExchangePlan;
 use super::http::HttpPlan;
 use super::limits::{LimitError, Limits};
@@ -60,6 +61,7 @@ pub struct Draft {
     messages: MessagesPlan,
     orders: OrdersPlan,
     exchange: ExchangePlan,
+    debug: DebugPlan,
     limits: Limits,
 }
 
@@ -150,6 +152,7 @@ impl Plan {
             messages: MessagesPlan::default(),
             orders: OrdersPlan::default(),
             exchange: ExchangePlan::default(),
+            debug: DebugPlan::default(),
             limits: Limits::default(),
         }
     }
@@ -246,6 +249,12 @@ impl Plan {
         (bytes > 0).then_some(KeptPlan { folder, bytes, time: limits.exchange_kept })
     }
 
+    /// What is left behind for those who look for a fault.
+    #[must_use]
+    pub fn debug(&self) -> &DebugPlan {
+        &self.0.debug
+    }
+
     /// The bounds.
     #[must_use]
     pub fn limits(&self) -> &Limits {
@@ -304,6 +313,11 @@ impl Draft {
     /// Says what the service `orders` sells, and who its staff are.
     pub fn orders(self, orders: OrdersPlan) -> Self {
         Self { orders, ..self }
+    }
+
+    /// Says what is left behind for those who look for a fault; the node warns of it when it starts.
+    pub fn debug(self, debug: DebugPlan) -> Self {
+        Self { debug, ..self }
     }
 
     /// Sets the bounds.

@@ -67,8 +67,9 @@ impl MessagesPlan {
         Self {
             keep_for: number(key::MESSAGES_KEEP_FOR)
                 .map_or(default.keep_for, Duration::from_millis),
-            waiting_per_peer: count(key::MESSAGES_WAITING).unwrap_or(default.waiting_per_peer),
-            waiting_per_sender: count(key::MESSAGES_WAITING_OF)
+            waiting_per_peer: count(key::MESSAGES_WAITING_PER_PEER)
+                .unwrap_or(default.waiting_per_peer),
+            waiting_per_sender: count(key::MESSAGES_WAITING_PER_SENDER)
                 .unwrap_or(default.waiting_per_sender),
         }
     }

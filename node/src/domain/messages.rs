@@ -26,14 +26,14 @@ use super::stored::record_of;
 use crate::config::MessagesPlan;
 use crate::service::{Context, Feed};
 use crate::store::{
-    Change, ChangeKind, Expect, Key, Once, Record, Revision, Store, StoreError, Write,
+    Change, ChangeKind, Expect, Key, Once, Prefix, Record, Revision, Store, StoreError, Write,
 };
 
 use awaited::{Awaited, Wait};
 use expiry::Expiry;
 use state::Event;
 pub use state::MessageState;
-use stored::{StoredMessage, below, inbox, sent};
+use stored::{StoredMessage, below, inbox, sent, unread, unread_of};
 pub use text::{MessageText, MessageTextError, TEXT_MAX_CHARS};
 use waiting::{Room, Waiting};
 pub use words::{
@@ -53,7 +53,8 @@ const COUNTED_AT_A_TIME: usize = 500;
 const PAGE: PageSize = PageSize { default: PAGE_DEFAULT, max: PAGE_MAX, of: "messages" };
 
 /// The service `messages`: its records stand in the store below `messages`, and are found by
-/// recipient below `inbox` and by sender below `sent`.
+/// recipient below `inbox` and by sender below `sent`; those that wait to be read also below `unread`
+/// and `unread-of`.
 #[derive(Debug)]
 pub struct Messages {
     store: Arc<dyn Store>,
@@ -160,11 +161,12 @@ impl Messages {
             expect: Expect::Absent,
             kind: ChangeKind::Put(message.to_bytes()?),
             index: message.index(id),
+            unindex: message.unindex(id),
             once: context.once().cloned(),
         });
         let written = written.await?;
         if written.key == id.key() {
-            message.boxes().iter().for_each(|of| self.waiting.came(of));
+            message.waits_in().iter().for_each(|of| self.waiting.came(of));
         }
         Ok(written)
     }
@@ -175,14 +177,14 @@ impl Messages {
             Err(failure.retry(Retry::After))
         };
         let max = self.plan.waiting_per_peer;
-        if self.is_full(inbox(to), max).await? {
+        if self.is_full(unread(to), max).await? {
             return full(
                 format!("{max} messages wait for {to}: it has to read some first"),
                 "inbox_full",
             );
         }
         let max = self.plan.waiting_per_sender;
-        if self.is_full(sent(from), max).await? {
+        if self.is_full(unread_of(from), max).await? {
             let message =
                 format!("{max} messages of {from} wait to be read: some have to be first");
             return full(message, "outbox_full");
@@ -198,17 +200,13 @@ impl Messages {
         })
     }
 
-    /// Counts the messages that wait in a box, and stops at the most that it may have; of more than
-    /// twice as many, it looks at no more.
+    /// Counts the messages that wait in a box, and stops at the most that it may have.
     async fn count_waiting(&self, folder: Key, max: usize) -> Result<usize, StoreError> {
+        let (mut waiting, prefix) = (0, Prefix::below(&folder));
         let mut after = Some(below(&folder, self.expiry.living_behind()));
-        let (mut waiting, mut looked_at) = (0, 0);
-        let source = Source::Index(folder.clone());
-        let pick = |record: &Record| Ok(Some(Message::of_record(record)?.state.waits()));
-        while after.is_some() && waiting < max && looked_at < 2 * max {
-            let page = source.list(&*self.store, after, COUNTED_AT_A_TIME, pick).await?;
-            waiting += page.items.iter().filter(|waits| **waits).count();
-            looked_at += page.items.len();
+        while let Some(behind) = after.filter(|_| waiting < max) {
+            let page = self.store.list_index(&prefix, Some(&behind), COUNTED_AT_A_TIME).await?;
+            waiting += page.records.len();
             after = page.next;
         }
         self.waiting.counted(&folder, waiting);
@@ -238,13 +236,14 @@ impl Messages {
             allowed(&message)?;
             let Some(state) = message.state.after(event) else { return Ok(Revised::Unchanged) };
             let message = StoredMessage { state, ..message.stored() };
-            Ok(Revised::To { value: message.to_bytes()?, index: message.index(id) })
+            let (index, unindex) = (message.index(id), message.unindex(id));
+            Ok(Revised::To { value: message.to_bytes()?, index, unindex })
         };
         let Outcome { record, changed } = target.revise(rule).await?;
         let message = Message::of_record(&record)?;
         self.awaited.tell(id, message.state);
         if changed && !message.state.waits() {
-            message.clone().stored().boxes().iter().for_each(|of| self.waiting.left(of));
+            message.clone().stored().waits_in().iter().for_each(|of| self.waiting.left(of));
         }
         Ok(message)
     }

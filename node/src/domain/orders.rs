@@ -85,6 +85,7 @@ impl Orders {
             expect: Expect::Absent,
             kind: ChangeKind::Put(order.to_bytes()?),
             index: order.index(id),
+            unindex: Vec::new(),
             once: context.once().cloned(),
         });
         Ok(Order::of_record(&record_of(written.await?)?)?)
@@ -194,7 +195,8 @@ impl Orders {
                 Err(refused) => return Err(refusal(action, id, refused)),
             };
             let order = StoredOrder { state, ..order.stored() };
-            Ok(Revised::To { value: order.to_bytes()?, index: order.index(id) })
+            let (index, unindex) = (order.index(id), Vec::new());
+            Ok(Revised::To { value: order.to_bytes()?, index, unindex })
         };
         Ok(Order::of_record(&target.revise(rule).await?.record)?)
     }

@@ -76,7 +76,8 @@ impl People {
         let target = Target { store: &*self.store, key: id.key(), expect, once };
         let rule = |found: Option<&Record>| {
             let person = StoredPerson::of_record(found.ok_or_else(|| not_found(id))?)?;
-            Ok(Revised::To { value: person.changed(&params).to_bytes()?, index: Vec::new() })
+            let (index, unindex) = (Vec::new(), Vec::new());
+            Ok(Revised::To { value: person.changed(&params).to_bytes()?, index, unindex })
         };
         Ok(Person::of_record(&target.revise(rule).await?.record)?)
     }

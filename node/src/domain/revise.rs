@@ -21,8 +21,8 @@ pub(super) struct Target<'a> {
 
 /// What a rule makes of a record.
 pub(super) enum Revised {
-    /// This value, found under these other keys, too.
-    To { value: Bytes, index: Vec<Key> },
+    /// This value, found under the first of these other keys, and no more under the second.
+    To { value: Bytes, index: Vec<Key>, unindex: Vec<Key> },
     /// It is as it should be already: nothing is written.
     Unchanged,
 }
@@ -75,15 +75,16 @@ impl Target<'_> {
         rule: impl Fn(Option<&Record>) -> Result<Revised, Failure>,
     ) -> Result<Outcome, Stopped> {
         let found = self.store.get(&self.key).await?;
-        let (value, index) = match (rule(found.as_ref()).map_err(Stopped::Refused)?, &found) {
-            (Revised::To { value, index }, _) => (value, index),
+        let revised = rule(found.as_ref()).map_err(Stopped::Refused)?;
+        let (value, index, unindex) = match (revised, &found) {
+            (Revised::To { value, index, unindex }, _) => (value, index, unindex),
             (Revised::Unchanged, Some(record)) => return Ok(Outcome::as_it_was(record.clone())),
             (Revised::Unchanged, None) => return Err(self.missing().into()),
         };
         let Some(record) = found else { return Err(self.missing().into()) };
         let expect = Expect::Revision(self.expect.map_or(record.revision, Revision));
         let (key, kind, once) = (self.key.clone(), ChangeKind::Put(value), self.once.cloned());
-        let written = self.store.write(Write { key, expect, kind, once, index }).await?;
+        let written = self.store.write(Write { key, expect, kind, index, unindex, once }).await?;
         Ok(Outcome { record: record_of(written)?, changed: true })
     }
 

@@ -8,7 +8,7 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use bothways_protocol::{Encoded, IdempotencyKey};
+use bothways_protocol::{Encoded, IdempotencyKey, SpanId, Trace, TraceId};
 use tokio::time::timeout;
 
 use super::Desk;
@@ -23,6 +23,7 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How many milliseconds the answer may take; the node's own default where it is absent.
 const DEADLINE: HeaderName = HeaderName::from_static("deadline-ms");
+const TRACE: HeaderName = HeaderName::from_static("traceparent");
 /// What makes a write act once: 32 hexadecimal digits or a UUID (after the IETF draft
 /// "The Idempotency-Key HTTP Header Field"; its quotes may be left out).
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -39,7 +40,8 @@ pub(super) async fn call(
         return Err(Problem::no_json());
     }
     let params = params(&read(body, BODY_MAX_BYTES).await?)?;
-    let mut asked = desk.node.peer(name.as_str()).fail_fast();
+    let (trace_id, parent) = trace(&headers);
+    let mut asked = desk.node.peer(name.as_str()).fail_fast().in_trace(trace_id, parent);
     if let Some(limit) = deadline(&headers)? {
         asked = asked.within(limit);
     }
@@ -47,9 +49,33 @@ pub(super) async fn call(
         asked = asked.with_key(key);
     }
     let answer = asked.call(method.as_str(), params).await;
-    let result = answer.map_err(|error| Problem::of(&error, name.as_str(), method.as_str()))?;
-    let result = result.value().map_err(|error| Problem::bad_request(error.to_string()))?;
-    Ok(Json(Shown(&result)).into_response())
+    let answer = answer.map_err(|error| Problem::of(&error, name.as_str(), method.as_str()));
+    let result = answer
+        .and_then(|result| result.value().map_err(|error| Problem::bad_request(error.to_string())));
+    let mut response = match result {
+        Ok(result) => Json(Shown(&result)).into_response(),
+        Err(problem) => problem.into_response(),
+    };
+    if let Some(told) = told(trace_id, parent) {
+        response.headers_mut().insert(TRACE, told);
+    }
+    Ok(response)
+}
+
+/// The trace that the request belongs to, and the span that it is under: those that it says
+/// (W3C Trace Context §3.2), or a new trace. One that is malformed is as good as none (§3.2.2.3).
+fn trace(headers: &HeaderMap) -> (TraceId, Option<SpanId>) {
+    let said = only(headers, &TRACE).and_then(|text| text.parse::<Trace>().ok());
+    said.map_or_else(
+        || (TraceId(rand::random()), None),
+        |said| (said.trace_id(), Some(said.span_id())),
+    )
+}
+
+/// Which trace it was, for who wants to look it up; the span is the caller's, or one of no meaning.
+fn told(trace_id: TraceId, parent: Option<SpanId>) -> Option<HeaderValue> {
+    let span = parent.map_or_else(rand::random, |SpanId(span)| span);
+    HeaderValue::try_from(Trace::new(trace_id.0, span)?.to_string()).ok()
 }
 
 /// Whether the body says that it is JSON. A form of another page cannot.

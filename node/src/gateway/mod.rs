@@ -58,6 +58,8 @@ struct Desk {
     address: SocketAddr,
     hosts: Hosts,
     access: Access,
+    /// The records that peers have given.
+    given: gather::Given,
     /// Places for streams of events.
     streams: Arc<Semaphore>,
     stop: CancellationToken,
@@ -201,6 +203,7 @@ async fn listen(
     let hosts = Hosts::of(address, &http.hosts);
     let streams = Arc::new(Semaphore::new(events::STREAMS_MAX));
     let stop = CancellationToken::new();
-    let desk = Desk { node, address, hosts, access, streams, stop };
+    let given = gather::Given::default();
+    let desk = Desk { node, address, hosts, access, given, streams, stop };
     Ok((listener, Arc::new(desk)))
 }

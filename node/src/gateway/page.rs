@@ -47,6 +47,7 @@ static FILES: &[File] = files! {
     "json.js": JS,
     "keys.js": JS,
     "main.js": JS,
+    "measure.js": JS,
     "messages.js": JS,
     "methods.js": JS,
     "network-details.js": JS,
@@ -66,6 +67,7 @@ static FILES: &[File] = files! {
     "router.js": JS,
     "said.js": JS,
     "schema.js": JS,
+    "service-actions.js": JS,
     "service.js": JS,
     "shell.js": JS,
     "sse.js": JS,
@@ -100,5 +102,23 @@ fn file(name: &str, headers: &HeaderMap) -> Response {
     match known {
         true => (StatusCode::NOT_MODIFIED, told).into_response(),
         false => (told, [(header::CONTENT_TYPE, file.form)], file.bytes).into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn every_file_of_the_page_is_in_the_binary() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/gateway/page");
+        let there = std::fs::read_dir(folder).unwrap();
+        let mut there: Vec<_> =
+            there.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        there.sort();
+        let served: Vec<_> = FILES.iter().map(|file| file.name).collect();
+        assert_eq!(served, there);
     }
 }

@@ -20,6 +20,7 @@ pub(super) fn all(desk: Arc<Desk>) -> Router {
         .route("/healthz", get(health::lives))
         .route("/readyz", get(health::is_ready));
     let for_those_who_may = Router::new()
+        .route("/metrics", get(health::metrics))
         .route("/v1/close", post(entry::close))
         .route("/v1/status", get(status::now))
         .route("/v1/status/live", get(status::live))

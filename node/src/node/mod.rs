@@ -2,6 +2,7 @@
 
 mod assembly;
 mod info;
+mod metrics;
 mod status;
 
 use std::io;

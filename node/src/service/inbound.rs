@@ -158,8 +158,9 @@ impl Recorded {
 impl Drop for Recorded {
     fn drop(&mut self) {
         let Some(node) = self.context.node() else { return };
-        let ended = Ended { outcome: self.code, watched: self.telling.is_some() };
-        node.outbound.metrics.inward.end(ended);
+        let (method, outcome) = (&self.context.request().method, self.code);
+        let (took, watched) = (self.began.elapsed(), self.telling.is_some());
+        node.outbound.metrics.inward.end(Ended { method, took, outcome, watched });
         self.leave(Recorder::take);
     }
 }

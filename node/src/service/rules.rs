@@ -74,6 +74,7 @@ impl Inbound {
     ) -> Self {
         let records = Records::new(outbound.clone(), readers.clone());
         let router = with_built_in(router, &records);
+        outbound.metrics.inward.know(router.methods());
         let message_bytes = router.request_bytes().min(outbound.limits.message_bytes);
         let Limits { requests_in_flight, connections_per_peer, .. } = outbound.limits;
         let writers = Writers::new(requests_in_flight * connections_per_peer);
@@ -182,7 +183,9 @@ impl Inbound {
             )
             .reason("role"));
         }
-        if !caller.role.asks() {
+        // What a node asks itself is no request to a peer.
+        let own = matches!(caller.way, Way::Ourselves | Way::OwnStream);
+        if !own && !caller.role.asks() {
             return Err(Failure::new(
                 Code::PermissionDenied,
                 format!("role {} issues no requests", caller.role),
@@ -300,7 +303,7 @@ fn check_way(route: &Route, caller: &Caller) -> Result<(), Failure> {
 }
 
 fn no_way() -> Failure {
-    let sentence = "a subscription needs a stream of its own, neither a lane nor the node itself";
+    let sentence = "a subscription needs a stream of its own, and no lane";
     Failure::new(Code::InvalidArgument, sentence).reason("stream")
 }
 

@@ -13,18 +13,16 @@ use tokio::task::{JoinError, JoinSet, yield_now};
 use tokio::time::{Instant, sleep_until};
 
 use super::answer::{Answering, Dispatch, StreamAnswer, going_away};
+use super::ended::ended;
 use super::greet::Greeted;
 use super::lane::Lane;
+use super::leaving::Leaving;
 use super::pulse::Pulse;
 use super::stay_away::stay_away;
 use super::turn::turn;
 use super::{OpenStream, Session, Stage, Table};
 use crate::config::Limits;
 use crate::transport::{MessageReader, MessageWriter, ReadError, streams};
-use crate::visible::visible;
-
-/// How long a peer may take to close the connection after our bye.
-const BYE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The stream with which a session counts as busy: a peer that only now and then asks opens fewer.
 const BUSY_FROM: u64 = 8;
@@ -66,11 +64,7 @@ pub(crate) async fn serve<D: Dispatch>(
         requests: JoinSet::new(),
         lane: JoinSet::new(),
         last_begun: None,
-        away: None,
-        heard_away: None,
-        retry_after: None,
-        said_bye: None,
-        heard_bye: false,
+        leaving: Leaving::default(),
         pulse: Pulse::new(),
     };
     let mut writing = JoinSet::new();
@@ -80,7 +74,7 @@ pub(crate) async fn serve<D: Dispatch>(
     // The connection is gone, so whoever still answers ends at once, and leaves its record.
     while serving.requests.join_next().await.is_some() {}
     tracing::info!(peer = %session.peer(), why, "session ends");
-    Ended { retry_after: serving.retry_after }
+    Ended { retry_after: serving.leaving.retry_after() }
 }
 
 /// What a session that has ended leaves behind.
@@ -135,15 +129,7 @@ struct Serving<D> {
     lane: JoinSet<()>,
     /// The index of the newest request stream that was begun.
     last_begun: Option<u64>,
-    /// Why and when we said that we are going away.
-    away: Option<(Farewell, Instant)>,
-    /// When the peer said that it is going away.
-    heard_away: Option<Instant>,
-    /// How long it would like us to stay away then.
-    retry_after: Option<Duration>,
-    /// When we said bye.
-    said_bye: Option<Instant>,
-    heard_bye: bool,
+    leaving: Leaving,
     pulse: Pulse,
 }
 
@@ -170,17 +156,17 @@ impl<D: Dispatch> Serving<D> {
                 return why;
             }
             self.open_lane(&connection);
-            let over = self.time_is_over();
+            let over = self.leaving.over_at(self.drain);
             let next = tokio::select! {
                 biased;
-                heard = self.reader.next(), if !self.heard_bye => self.hear(heard),
+                heard = self.reader.next(), if !self.leaving.heard_bye() => self.hear(heard),
                 Some(ended) = self.requests.join_next() => self.note_ended(ended),
                 opened = connection.accept_bi() => self.begin_all(&connection, opened),
                 _ = self.stage.changed() => Next::Go,
                 () = self.session.inner.due.notified() => Next::Go,
                 () = self.pulse.look() => self.show_life(),
                 () = reached(over), if over.is_some() =>
-                    self.end(self.close_code(), "the time to leave is over"),
+                    self.end(self.leaving.close_code(), "the time to leave is over"),
             };
             match next {
                 Next::Go => {}
@@ -204,13 +190,12 @@ impl<D: Dispatch> Serving<D> {
             return Next::End("closed by this node".to_owned());
         }
         let asking = self.session.asking();
-        if self.heard_bye && asking == 0 {
+        if self.leaving.heard_bye() && asking == 0 {
             return self.end(CloseCode::Bye, "bye");
         }
         let leaving = *self.session.leaving();
         if let Some(why) = leaving {
-            if self.away.is_none() {
-                self.away = Some((why, Instant::now()));
+            if self.leaving.go_away(why, Instant::now()) {
                 self.session.inner.away.store(true, Ordering::Relaxed);
                 let retry_after =
                     (why == Farewell::Stopping).then(|| stay_away(table.len(), rand::random()));
@@ -224,8 +209,7 @@ impl<D: Dispatch> Serving<D> {
                 // Nothing is answered here, so nothing of an answer can be under way.
                 return self.end(CloseCode::Bye, "bye");
             }
-            if idle && self.said_bye.is_none() {
-                self.said_bye = Some(Instant::now());
+            if idle && self.leaving.say_bye(Instant::now()) {
                 self.session.note_end();
                 self.say(Control::Bye(Bye { why }));
             }
@@ -233,26 +217,9 @@ impl<D: Dispatch> Serving<D> {
         Next::Go
     }
 
-    /// When this session is closed, whatever is still in flight: a while after our bye, or after
-    /// one of us began to leave.
-    fn time_is_over(&self) -> Option<Instant> {
-        let bye = self.said_bye.map(|said| said + BYE_TIMEOUT);
-        let leaving = self.away.map(|(_, since)| since).or(self.heard_away);
-        bye.or_else(|| leaving.map(|since| since + self.drain))
-    }
-
-    /// How a session is closed whose time is over: by why we leave.
-    fn close_code(&self) -> CloseCode {
-        match self.away {
-            Some((Farewell::Replaced, _)) => CloseCode::Replaced,
-            Some((Farewell::Stopping, _)) => CloseCode::Stopping,
-            _ => CloseCode::Bye,
-        }
-    }
-
     /// Sends something where the peer owes us something and is silent.
     fn show_life(&mut self) -> Next {
-        if self.said_bye.is_none() && self.pulse.is_due(&self.session) {
+        if !self.leaving.said_bye() && self.pulse.is_due(&self.session) {
             self.say(Control::Alive);
         }
         Next::Go
@@ -285,12 +252,11 @@ impl<D: Dispatch> Serving<D> {
             Ok(Control::GoingAway(away)) => {
                 tracing::debug!(peer = %self.session.peer(), why = %away.why, "peer goes away");
                 self.session.note_end();
-                self.heard_away.get_or_insert_with(Instant::now);
-                self.retry_after = away.retry_after;
+                self.leaving.hear_away(&away, Instant::now());
             }
             Ok(Control::Bye(_)) => {
                 self.session.note_end();
-                self.heard_bye = true;
+                self.leaving.hear_bye();
             }
             Ok(Control::MethodsChanged | Control::Alive | Control::Unknown) => {}
             Ok(Control::Hello(_) | Control::Welcome(_)) => {
@@ -333,7 +299,7 @@ impl<D: Dispatch> Serving<D> {
             reader: self.reader_of(recv, self.request_bytes),
             open: OpenStream::on(&self.session),
         };
-        if self.away.is_some() {
+        if self.leaving.is_away() {
             self.requests.spawn(stream.refuse(going_away()));
         } else {
             self.last_begun = self.last_begun.max(Some(index));
@@ -383,24 +349,5 @@ async fn reached(time: Option<Instant>) {
     match time {
         Some(time) => sleep_until(time).await,
         None => pending().await,
-    }
-}
-
-/// How a connection ended, in words: what a peer says in its reason is escaped.
-pub(super) fn ended(error: &ConnectionError) -> String {
-    match error {
-        ConnectionError::ApplicationClosed(close) => {
-            let code = CloseCode::of(close.error_code.into_inner());
-            let code = code.map_or("an unknown code", CloseCode::as_str);
-            let reason = String::from_utf8_lossy(&close.reason);
-            let reason: String = reason.chars().take(200).collect();
-            if reason.is_empty() || reason == code {
-                return format!("closed by the peer ({code})");
-            }
-            format!("closed by the peer ({code}): {}", visible(&reason))
-        }
-        ConnectionError::TimedOut => "the peer was silent for too long".to_owned(),
-        ConnectionError::LocallyClosed => "closed by this node".to_owned(),
-        error => visible(&error.to_string()).to_string(),
     }
 }

@@ -33,6 +33,7 @@ macro_rules! conformance_tests {
             a_record_is_found_by_its_other_keys_in_their_order,
             pages_of_an_index_follow_one_another_without_gap_or_overlap,
             a_record_stays_where_it_was_found_until_it_is_deleted,
+            a_put_takes_away_the_keys_by_which_a_record_is_found_no_more,
             an_index_key_leads_to_who_took_it_last,
             an_index_key_that_leads_nowhere_is_passed_over,
             a_refused_or_repeated_write_changes_no_index,

@@ -154,7 +154,8 @@ pub trait Store: fmt::Debug + Send + Sync {
         value: Bytes,
         once: Option<Once>,
     ) -> BoxFuture<'_, Result<Change, StoreError>> {
-        self.write(Write { key, expect, kind: ChangeKind::Put(value), index: Vec::new(), once })
+        let (index, unindex) = (Vec::new(), Vec::new());
+        self.write(Write { key, expect, kind: ChangeKind::Put(value), index, unindex, once })
     }
 
     /// Deletes what is under a key: [`Store::write`] in short, without index keys.
@@ -167,6 +168,7 @@ pub trait Store: fmt::Debug + Send + Sync {
         expect: Expect,
         once: Option<Once>,
     ) -> BoxFuture<'_, Result<Change, StoreError>> {
-        self.write(Write { key, expect, kind: ChangeKind::Delete, index: Vec::new(), once })
+        let (index, unindex) = (Vec::new(), Vec::new());
+        self.write(Write { key, expect, kind: ChangeKind::Delete, index, unindex, once })
     }
 }

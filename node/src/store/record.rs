@@ -167,6 +167,8 @@ pub struct Write {
     /// record leads to this one since. A delete removes those that it names: it carries the same
     /// list as the puts. They are not part of the change log.
     pub index: Vec<Key>,
+    /// Other keys under which it is found no more, where it was.
+    pub unindex: Vec<Key>,
     /// What makes it act once, where the asker may ask again.
     pub once: Option<Once>,
 }

@@ -2,13 +2,15 @@
 //! they came until somebody asks for a type.
 
 mod encoded;
+mod glance;
+mod malformed;
 mod meant;
 mod reader;
 mod scratch;
 mod writer;
 
 pub use encoded::{Encoded, ParamsError};
-pub use reader::MalformedError;
+pub use malformed::MalformedError;
 pub(crate) use reader::Reader;
 pub(crate) use writer::{Writer, append_message, message, message_part};
 

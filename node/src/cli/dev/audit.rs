@@ -11,11 +11,10 @@ use anyhow::Context;
 use bothways::exchange::{Direction, Log, Outcome, Record};
 use bothways_protocol::{MethodName, NodeName};
 
-use super::merged::{Entry, Line};
 use super::network::Ground;
-use super::script::{NOT_SENT, SCRIPT_TARGET};
 use super::topology::Topology;
 use crate::cli::Result;
+use crate::cli::merged::{Entry, Line, NOT_SENT, SCRIPT_TARGET};
 use story::SeenOfStory;
 
 /// What the logs tell.

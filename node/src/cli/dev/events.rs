@@ -1,27 +1,21 @@
 //! What a node of a topology watches: each event leaves a line in its log, and is acknowledged.
 
-use std::collections::BTreeMap;
-
 use bothways::{Node, RequestError};
 use bothways_protocol::{NodeName, Watch};
 use tokio::task::JoinSet;
 
-/// The target and the message of the log line for an event that has come. What the event says is
-/// not in it.
-pub(super) const EVENT_TARGET: &str = "event";
-pub(super) const EVENT: &str = "event received";
+use crate::cli::merged::{EVENT, EVENT_TARGET};
+use crate::cli::topics::by_service;
 
 /// The name under which a peer remembers how far a node has come.
 const DURABLE: &str = "topology";
 
 /// Begins to watch topics at a peer: one durable subscription for each of their services.
 pub(super) fn watch(node: &Node, peer: &NodeName, topics: &[String], watching: &mut JoinSet<()>) {
-    let mut services: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for (service, topic) in
-        topics.iter().filter_map(|topic| Some((topic.split_once('.')?.0, topic)))
-    {
-        services.entry(service).or_default().push(topic.clone());
-    }
+    let services = match by_service(topics) {
+        Ok(services) => services,
+        Err(topic) => return tracing::warn!(%peer, topic, "topology: this is no topic"),
+    };
     for (service, topics) in services {
         let watch = Watch { topics, from: None, durable: DURABLE.parse().ok() };
         let (node, peer, service) = (node.clone(), peer.clone(), service.to_owned());

@@ -4,8 +4,8 @@ use bothways_protocol::{NetworkName, NodeName};
 use clap::Args;
 
 use super::choose::the_network;
-use super::merged::Follow;
 use crate::cli::contexts::Folders;
+use crate::cli::merged::Follow;
 use crate::cli::{Exit, Globals, Result, Trouble};
 
 const EXAMPLES: &str = "\
@@ -39,7 +39,8 @@ impl Logs {
             return Err(Trouble::new(Exit::Usage, what)
                 .with_hint(format!("its nodes are {}", names.join(", "))));
         }
-        let mut follow = Follow::of(&ground, &names, only, globals)?;
+        let mut follow =
+            Follow::of(ground.supervisor_log(), ground.logs_of(&names)?, only, globals);
         if !self.follow {
             return follow.all();
         }

@@ -19,6 +19,7 @@ use tokio::time::{sleep, timeout};
 use super::events;
 use super::topology::{Call, NodeSpec};
 use crate::cli::Result;
+use crate::cli::merged::{FAILED, NOT_SENT, SCRIPT_TARGET};
 use bothways::json::Shown;
 
 /// What the supervisor says on standard input when the scripts may begin.
@@ -203,12 +204,6 @@ async fn issue(
     }
     answer
 }
-
-/// The target of the log lines of requests that failed, and their messages: for one that was not
-/// sent, and for one that was.
-pub(super) const SCRIPT_TARGET: &str = "script";
-pub(super) const NOT_SENT: &str = "request not sent";
-pub(super) const FAILED: &str = "request failed";
 
 /// Why a request failed: in the peer's own words, where it has said so.
 fn reason(error: &RequestError) -> String {

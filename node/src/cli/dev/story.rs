@@ -8,11 +8,10 @@ use bothways_protocol::NodeName;
 use serde_json::{Map, Value};
 use tokio::time::{sleep, timeout};
 
-use super::events::{EVENT, EVENT_TARGET};
-use super::merged::{Entry, Line, Tail};
 use super::network::{Ground, Wishes};
 use super::script::Answer;
 use super::topology::{Results, Step, StoryCall, resolve};
+use crate::cli::merged::{EVENT, EVENT_TARGET, Entry, Line, Tail};
 use crate::cli::{Exit, Result, Trouble};
 
 /// What lies between two steps, so that a person can follow.

@@ -160,7 +160,7 @@ impl Topology {
             spec.calls.iter().map(move |call| (name, call))
         };
         let told = self.story.iter().filter_map(|step| match step {
-            Step::Call(StoryCall { node, call, .. }) => Some((node, call)),
+            Step::Call(story) => Some((&story.node, &story.call)),
             _ => None,
         });
         self.nodes.iter().flat_map(scripted).chain(told)

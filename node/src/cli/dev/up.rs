@@ -11,13 +11,13 @@ use tokio::time::{Instant, sleep};
 use super::announce::{announce, program};
 use super::audit::Seen;
 use super::detach;
-use super::merged::{Follow, Following};
 use super::network::Ground;
 use super::network::{Network, Wishes, end_leftovers};
 use super::signals::Signals;
 use super::story::Story;
 use super::topology::{Call, Topology};
 use crate::cli::contexts::{Folders, Kind};
+use crate::cli::merged::{Follow, Following};
 use crate::cli::{Advise, Exit, Globals, OutputError, Result, Trouble};
 
 const EXAMPLES: &str = "\
@@ -186,7 +186,8 @@ impl Up {
             }
             announce(&network.state, &network.ground, folders, globals, false).await?;
             let names: Vec<_> = network.state.nodes.iter().map(|node| node.name.clone()).collect();
-            let follow = Follow::of(&network.ground, &names, None, globals)?;
+            let logs = network.ground.logs_of(&names)?;
+            let follow = Follow::of(network.ground.supervisor_log(), logs, None, globals);
             Following::start(follow).map(Some)
         };
         let mut following = match ready().await {

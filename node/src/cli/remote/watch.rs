@@ -1,5 +1,6 @@
 //! Subscriptions of the command line: events are shown or handed to a command, then acknowledged.
 
+use std::pin::pin;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -61,7 +62,7 @@ pub(in crate::cli) async fn watch(
         ended = follow(&mut feeds, &then, count, show, &note) => ended,
     };
     for feed in &mut feeds {
-        match timeout(LAST_WORD, feed.acknowledge()).await {
+        match timeout(LAST_WORD, feed.acknowledge(&note)).await {
             Ok(Ok(())) => {}
             Ok(Err(_)) | Err(_) => note("what was shown last is not acknowledged: it comes again"),
         }
@@ -91,12 +92,12 @@ async fn follow(
                 }
                 feed.note_done(event);
                 if matches!(then, Then::Run(_)) || !feed.durable {
-                    feed.acknowledge().await.map_err(tell)?;
+                    feed.acknowledge(&note).await.map_err(tell)?;
                 }
                 left = left.map(|left| left - 1);
             }
-            Came::State(state) => feed.note_state(&state, &note),
-            Came::Late => feed.acknowledge().await.map_err(tell)?,
+            Came::State(state) => feed.peer.note(&state, &note),
+            Came::Late => feed.acknowledge(&note).await.map_err(tell)?,
         }
         // The others come first next time: one that has much to tell holds up none of them.
         feeds.rotate_left(at + 1);
@@ -106,14 +107,9 @@ async fn follow(
 
 /// One subscription, and what of it is to be acknowledged.
 struct One {
-    peer: NodeName,
-    service: String,
     subscription: Subscription,
-    state: Receiver<SubscriptionState>,
+    peer: Presence,
     durable: bool,
-    /// Whether the service wants each event acknowledged.
-    each: bool,
-    waits: bool,
     /// The last event that was dealt with, and when the first of those was that are not
     /// acknowledged.
     done: Option<(Event, Instant)>,
@@ -130,26 +126,77 @@ impl One {
     fn begin(node: &Node, peer: &NodeName, service: &str, watch: Watch) -> Self {
         let durable = watch.durable.is_some();
         let subscription = node.peer(peer.as_str()).fail_fast().subscribe(service, watch);
-        let (peer, service, state) = (peer.clone(), service.to_owned(), subscription.state());
-        let (each, waits, done) = (false, false, None);
-        Self { peer, service, subscription, state, durable, each, waits, done }
+        let peer = Presence::of(peer, service, &subscription);
+        Self { subscription, peer, durable, done: None }
     }
 
     async fn next(&mut self) -> Came {
         let late = self.done.as_ref().map(|(_, since)| *since + ACKNOWLEDGE_WITHIN);
         tokio::select! {
             biased;
-            Ok(()) = self.state.changed() => Came::State(self.state.borrow_and_update().clone()),
+            Some(state) = self.peer.changed() => Came::State(state),
             () = sleep_until(late.unwrap_or_else(Instant::now).into()), if late.is_some() => Came::Late,
             event = self.subscription.next() => Came::Event(event),
         }
     }
 
-    fn note_state(&mut self, state: &SubscriptionState, note: impl Fn(&str)) {
+    fn note_done(&mut self, event: Event) {
+        if self.durable || self.peer.wants_each {
+            let since = self.done.take().map_or_else(Instant::now, |(_, since)| since);
+            self.done = Some((event, since));
+        }
+    }
+
+    /// Acknowledges what was dealt with, however long the peer is away, and says that it is.
+    async fn acknowledge(&mut self, note: impl Fn(&str)) -> std::result::Result<(), RequestError> {
+        if let Some((event, _)) = &self.done {
+            let acknowledging = self.subscription.acknowledge(event);
+            self.peer.note_during(acknowledging, note).await?;
+        }
+        self.done = None;
+        Ok(())
+    }
+}
+
+/// Whether the peer is there that is watched, as far as the user was told.
+struct Presence {
+    peer: NodeName,
+    service: String,
+    state: Receiver<SubscriptionState>,
+    /// Whether the service wants each event acknowledged.
+    wants_each: bool,
+    waits: bool,
+}
+
+impl Presence {
+    fn of(peer: &NodeName, service: &str, subscription: &Subscription) -> Self {
+        let (peer, service, state) = (peer.clone(), service.to_owned(), subscription.state());
+        Self { peer, service, state, wants_each: false, waits: false }
+    }
+
+    /// Waits for the next state; `None` when there will be none.
+    async fn changed(&mut self) -> Option<SubscriptionState> {
+        self.state.changed().await.ok()?;
+        Some(self.state.borrow_and_update().clone())
+    }
+
+    /// Notes what becomes of the peer while something is done.
+    async fn note_during<T>(&mut self, done: impl Future<Output = T>, note: impl Fn(&str)) -> T {
+        let mut done = pin!(done);
+        loop {
+            tokio::select! {
+                biased;
+                Some(state) = self.changed() => self.note(&state, &note),
+                done = &mut done => return done,
+            }
+        }
+    }
+
+    fn note(&mut self, state: &SubscriptionState, note: impl Fn(&str)) {
         let Self { peer, service, .. } = self;
         match state {
             SubscriptionState::Live { acknowledge, .. } => {
-                self.each = *acknowledge;
+                self.wants_each = *acknowledge;
                 if self.waits {
                     note(&format!("{peer} is back: {service} is watched on"));
                 }
@@ -161,21 +208,6 @@ impl One {
             }
             _ => {}
         }
-    }
-
-    fn note_done(&mut self, event: Event) {
-        if self.durable || self.each {
-            let since = self.done.take().map_or_else(Instant::now, |(_, since)| since);
-            self.done = Some((event, since));
-        }
-    }
-
-    async fn acknowledge(&mut self) -> std::result::Result<(), RequestError> {
-        if let Some((event, _)) = &self.done {
-            self.subscription.acknowledge(event).await?;
-            self.done = None;
-        }
-        Ok(())
     }
 }
 

@@ -1,7 +1,7 @@
 //! Where the records are: logs of nodes, folders, standard input, nodes that give theirs over the
 //! network, or the network that runs here.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufReader, Write};
 use std::path::{Path, PathBuf};
 
@@ -13,9 +13,10 @@ use bothways_protocol::{NetworkName, NodeName};
 use clap::Args;
 
 use crate::cli::caller::{CallerArgs, deadline};
+use crate::cli::merged::logs_in;
 use crate::cli::peer::PeerArg;
 use crate::cli::remote::{self, Read, Reader};
-use crate::cli::{Advise, Exit, Globals, Result, Trouble, dev};
+use crate::cli::{Exit, Globals, Result, Trouble, dev};
 
 /// Where to read.
 #[derive(Debug, Args)]
@@ -118,9 +119,6 @@ fn node_of(from: &Path) -> Option<PeerArg> {
     from.to_str()?.parse().ok()
 }
 
-/// How deep folders are looked into.
-const DEPTH_MAX: usize = 4;
-
 fn read_all(from: &[PathBuf]) -> Result<Vec<Record>> {
     let mut records = Vec::new();
     for path in from {
@@ -144,38 +142,6 @@ fn read_all(from: &[PathBuf]) -> Result<Vec<Record>> {
         }
     }
     Ok(records)
-}
-
-/// The path itself, or, where it is a folder, the logs in it and in its folders, by name.
-pub(crate) fn logs_in(path: &Path) -> Result<Vec<PathBuf>> {
-    let about = || format!("cannot read {}", path.display());
-    let found = fs::metadata(path).with_context(about);
-    let found = found.hint("name the log of a node, a folder of logs, or - for standard input")?;
-    if !found.is_dir() {
-        return Ok(vec![path.to_owned()]);
-    }
-    let mut logs = Vec::new();
-    let mut folders = vec![(path.to_owned(), 1)];
-    while let Some((folder, depth)) = folders.pop() {
-        let about = || format!("cannot read {}", folder.display());
-        for entry in fs::read_dir(&folder).with_context(about)? {
-            let entry = entry.with_context(about)?;
-            // Links to folders are not followed: they may lead in circles.
-            let is_folder = entry.file_type().with_context(about)?.is_dir();
-            let is_file = || fs::metadata(entry.path()).is_ok_and(|file| file.is_file());
-            if is_folder && depth < DEPTH_MAX {
-                folders.push((entry.path(), depth + 1));
-            } else if is_log(&entry.path()) && is_file() {
-                logs.push(entry.path());
-            }
-        }
-    }
-    logs.sort();
-    Ok(logs)
-}
-
-fn is_log(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "log" || extension == "jsonl")
 }
 
 fn tell_of_broken_lines(place: &str, log: &Log) {
@@ -207,30 +173,6 @@ fn nothing_recorded(places: &Places) -> Trouble {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_folder_gives_its_logs_and_those_of_its_folders_in_the_order_of_names() {
-        let folder = tempfile::tempdir().unwrap();
-        let root = folder.path();
-        fs::create_dir(root.join("phone")).unwrap();
-        for name in ["hub.log", "phone/phone.jsonl", "hub.toml", "log", "phone/old.log.gz"] {
-            fs::write(root.join(name), "").unwrap();
-        }
-        std::os::unix::fs::symlink(root, root.join("phone/circle.log")).unwrap();
-        std::os::unix::fs::symlink(root.join("hub.toml"), root.join("linked.log")).unwrap();
-
-        let found = logs_in(root).unwrap();
-
-        let expected = ["hub.log", "linked.log", "phone/phone.jsonl"].map(|name| root.join(name));
-        assert_eq!(found, expected);
-    }
-
-    #[test]
-    fn a_log_that_is_not_there_is_named() {
-        let trouble = logs_in(Path::new("/nowhere/hub.log")).unwrap_err();
-        assert_eq!(trouble.exit(), Exit::Failed);
-        assert!(format!("{trouble:?}").contains("cannot read /nowhere/hub.log"));
-    }
 
     #[test]
     fn a_name_is_a_nodes_and_what_looks_like_a_file_is_none() {

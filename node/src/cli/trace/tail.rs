@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use super::filters::Filters;
 use super::source::{Places, Source, told};
-use crate::cli::dev::Requests;
+use crate::cli::merged::Requests;
 use crate::cli::remote::{self, Read, Reader};
 use crate::cli::{Exit, Globals, Result, Trouble};
 

@@ -93,8 +93,9 @@ impl Messages {
     pub(super) async fn remove(&self, record: Record) -> Result<(), StoreError> {
         let message = Message::of_record(&record)?;
         let (id, expect) = (message.id, Expect::Revision(record.revision));
-        let (index, kind) = (message.stored().index(id), ChangeKind::Delete);
-        let removal = Write { key: record.key, expect, kind, index, once: None };
+        let stored = message.stored();
+        let (kind, index, unindex) = (ChangeKind::Delete, stored.index(id), stored.unindex(id));
+        let removal = Write { key: record.key, expect, kind, index, unindex, once: None };
         match self.store.write(removal).await {
             Ok(_) | Err(StoreError::Missing { .. } | StoreError::Conflict { .. }) => Ok(()),
             Err(error) => Err(error),

@@ -24,14 +24,23 @@ impl StoredMessage {
         stored::to_bytes(&MessageId::folder(), self)
     }
 
-    /// The other keys under which the message is found: in the recipient's box and the sender's.
+    /// The other keys under which the message is found: in the recipient's box and the sender's,
+    /// and among those of either that wait to be read, where it does.
     pub(super) fn index(&self, id: MessageId) -> Vec<Key> {
-        self.boxes().iter().map(|folder| below(folder, id)).collect()
+        let boxes = [inbox(&self.to), sent(&self.from)];
+        let waiting = self.waits_in().into_iter().filter(|_| self.state.waits());
+        boxes.into_iter().chain(waiting).map(|folder| below(&folder, id)).collect()
     }
 
-    /// What it is found below.
-    pub(super) fn boxes(&self) -> [Key; 2] {
-        [inbox(&self.to), sent(&self.from)]
+    /// Those under which it is found no more, where it does not wait any longer.
+    pub(super) fn unindex(&self, id: MessageId) -> Vec<Key> {
+        let waiting = self.waits_in().into_iter().filter(|_| !self.state.waits());
+        waiting.map(|folder| below(&folder, id)).collect()
+    }
+
+    /// What it is found below while it waits to be read.
+    pub(super) fn waits_in(&self) -> [Key; 2] {
+        [unread(&self.to), unread_of(&self.from)]
     }
 }
 
@@ -57,6 +66,16 @@ pub(super) fn inbox(peer: &NodeName) -> Key {
 /// What the messages from a peer are found below.
 pub(super) fn sent(peer: &NodeName) -> Key {
     format!("sent.{peer}").parse().expect("a node name is a word of a key")
+}
+
+/// What the messages to a peer are found below that it has not read.
+pub(super) fn unread(peer: &NodeName) -> Key {
+    format!("unread.{peer}").parse().expect("a node name is a word of a key")
+}
+
+/// What the messages from a peer are found below that their recipients have not read.
+pub(super) fn unread_of(peer: &NodeName) -> Key {
+    format!("unread-of.{peer}").parse().expect("a node name is a word of a key")
 }
 
 /// Where a message is found in a box.

@@ -54,11 +54,7 @@ impl Scene {
     }
 
     async fn acknowledge(&self, by: &str, through: Revision) {
-        let changes = self
-            .store
-            .changes_after(Revision(0), &crate::store::Prefix::all(), 1_000)
-            .await
-            .unwrap();
+        let changes = self.store.changes_after(Revision(0), &Prefix::all(), 1_000).await.unwrap();
         for change in changes.changes.iter().filter(|change| change.revision <= through) {
             self.messages.delivered(&by.parse().unwrap(), change).await.unwrap();
         }
@@ -76,7 +72,8 @@ impl Scene {
         let from = from.parse().unwrap();
         let message = StoredMessage { from, to, text, state: MessageState::Queued };
         let (kind, index) = (ChangeKind::Put(message.to_bytes().unwrap()), message.index(id));
-        let write = Write { key: id.key(), expect: Expect::Absent, kind, index, once: None };
+        let (key, unindex) = (id.key(), message.unindex(id));
+        let write = Write { key, expect: Expect::Absent, kind, index, unindex, once: None };
         self.store.write(write).await.unwrap();
         id
     }
@@ -200,6 +197,25 @@ async fn a_sender_whose_messages_wait_everywhere_sends_no_more_until_some_are_re
 }
 
 #[tokio::test]
+async fn however_many_were_read_before_those_that_wait_are_counted_after_a_restart() {
+    let plan =
+        || MessagesPlan { waiting_per_peer: 2, waiting_per_sender: 3, ..MessagesPlan::default() };
+    let scene = with(plan());
+    for _ in 0..=COUNTED_AT_A_TIME {
+        let read = scene.send("ann", "ben", "read at once").await;
+        scene.read("ben", read).await.unwrap();
+    }
+    for to in ["ben", "ben", "cat"] {
+        scene.send("ann", to, "hello").await;
+    }
+    let again = Scene { messages: Messages::new(scene.store.clone(), plan()), store: scene.store };
+    for (from, name, reason) in [("dan", "ben", "inbox_full"), ("ann", "dan", "outbox_full")] {
+        let refused = again.messages.send(by(from), to(name, "one more")).await.unwrap_err();
+        assert_eq!(refused.text("reason"), Some(reason));
+    }
+}
+
+#[tokio::test]
 async fn what_is_over_is_gone_at_once_and_removed_by_and_by() {
     let hour = Duration::from_hours(1);
     let plan = MessagesPlan { keep_for: hour, waiting_per_peer: 3, ..MessagesPlan::default() };
@@ -214,7 +230,7 @@ async fn what_is_over_is_gone_at_once_and_removed_by_and_by() {
         let page = scene.list(of, ListMessages::default()).await;
         assert_eq!(page.messages.iter().map(|message| message.id).collect::<Vec<_>>(), [kept]);
     }
-    let left = scene.store.list(&crate::store::Prefix::all(), None, 100).await.unwrap();
+    let left = scene.store.list(&Prefix::all(), None, 100).await.unwrap();
     assert_eq!(left.records.len(), 1, "two sweeps remove 21 messages");
     scene.acknowledge("ben", scene.newest()).await;
     scene.send("ann", "ben", "there is room").await;

@@ -13,7 +13,14 @@ export function takeToken() {
 /** The screen that says how to get in. `problem`: what the node said, where it said something. */
 export function accessScreen({ problem, onOpen }) {
   const note = el("p.note", { role: "alert" });
-  const box = el("input", { id: "link", name: "link", type: "text", autocomplete: "off", spellcheck: "false", placeholder: "http://127.0.0.1:7480/#open=…" });
+  const box = el("input", {
+    id: "link",
+    name: "link",
+    type: "text",
+    autocomplete: "off",
+    spellcheck: "false",
+    placeholder: "http://127.0.0.1:7480/#open=…",
+  });
   const submit = async (event) => {
     event.preventDefault();
     const token = tokenOf(box.value) ?? box.value.trim();
@@ -27,16 +34,22 @@ export function accessScreen({ problem, onOpen }) {
       box.select();
     }
   };
-  return el("section.access", testid("access"),
+  return el(
+    "section.access",
+    testid("access"),
     el("h1", {}, "This browser is not let in yet"),
     problem ? el("p.note.tone-refused", {}, problem.message) : null,
     el("p", {}, "A node lets a browser in by a fresh link, which is good once. At the node's terminal, run"),
     el("pre.command.mono", {}, "bothways link NODE"),
     el("p", {}, "and open the link that it prints, or paste it here."),
-    el("form", { novalidate: true, on: { submit } },
+    el(
+      "form",
+      { novalidate: true, on: { submit } },
       el("label", { for: "link" }, "Link"),
-      el("div.with-button", {}, box, el("button.primary", { type: "submit" }, "Open"))),
-    note);
+      el("div.with-button", {}, box, el("button.primary", { type: "submit" }, "Open")),
+    ),
+    note,
+  );
 }
 
 function tokenOf(text) {

@@ -25,7 +25,11 @@ export function onTrouble({ access, unreachable }) {
 
 /** Trades a one-time token for the right to ask. */
 export async function open(token) {
-  const answer = await send("/v1/open", { method: "POST", body: JSON.stringify({ token }), headers: { "Content-Type": "application/json" } });
+  const answer = await send("/v1/open", {
+    method: "POST",
+    body: JSON.stringify({ token }),
+    headers: { "Content-Type": "application/json" },
+  });
   const body = await answer.json().catch(() => ({}));
   if (!answer.ok) throw new Problem(body, answer.status);
   localStorage.setItem(KEPT, body.proof);

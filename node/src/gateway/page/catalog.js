@@ -29,7 +29,10 @@ export function forget() {
 /** Peers that answer requests, this node first where it does, the others by name. */
 export function answering(status = node.get().status) {
   if (!status) return [];
-  const names = (status.sessions ?? []).filter((session) => session.role !== "client").map((session) => session.peer).sort();
+  const names = (status.sessions ?? [])
+    .filter((session) => session.role !== "client")
+    .map((session) => session.peer)
+    .sort();
   return [...new Set(status.role === "client" ? names : [status.name, ...names])];
 }
 

@@ -35,7 +35,13 @@ export function followExchange(filter, onChange) {
       const answer = await get(path(filter, last), { signal: abort.signal });
       take(kept, answer.exchanges ?? []);
       const exchanges = ordered(kept).filter((exchange) => wanted(exchange, filter));
-      Object.assign(state, { exchanges, nodes: answer.nodes ?? [], missing: answer.missing ?? [], error: null, loaded: true });
+      Object.assign(state, {
+        exchanges,
+        nodes: answer.nodes ?? [],
+        missing: answer.missing ?? [],
+        error: null,
+        loaded: true,
+      });
     } catch (error) {
       if (abort.signal.aborted) return;
       all = true;

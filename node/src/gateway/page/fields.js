@@ -14,12 +14,19 @@ let numbered = 0;
 export function objectFields(schema, { root = schema, path = "", values = {}, suggest = {}, brief = false } = {}) {
   const parts = fieldsOf(schema, root).map((field) => ({
     name: field.name,
-    ...labelled(field, { root, path: path ? `${path}.${field.name}` : field.name, value: values?.[field.name], suggest, brief }),
+    ...labelled(field, {
+      root,
+      path: path ? `${path}.${field.name}` : field.name,
+      value: values?.[field.name],
+      suggest,
+      brief,
+    }),
   }));
   return {
     node: parts.map((part) => part.node),
     paths: () => parts.flatMap((part) => part.paths()),
-    read: () => Object.fromEntries(parts.map((part) => [part.name, part.read()]).filter(([, value]) => value !== undefined)),
+    read: () =>
+      Object.fromEntries(parts.map((part) => [part.name, part.read()]).filter(([, value]) => value !== undefined)),
   };
 }
 
@@ -29,12 +36,22 @@ function labelled({ name, schema, required }, options) {
   const made = inputs[kind](schema, { ...options, id, name, required });
   const about = options.brief ? null : el("p.hint", { id: `${id}-about` }, schema.description ?? "");
   const type = kind === "list" || kind === "object" ? "" : typeWords(schema, options.root);
-  const head = [el("span.field-name", {}, name), required ? el("span.required", { title: "required" }, "required") : null,
-    options.brief ? null : el("span.type", {}, type)];
+  const head = [
+    el("span.field-name", {}, name),
+    required ? el("span.required", { title: "required" }, "required") : null,
+    options.brief ? null : el("span.type", {}, type),
+  ];
   const group = kind === "list" || kind === "object";
   const label = group ? el("legend.label", {}, head) : el("label.label", { for: id }, head);
   const error = el("p.field-error", { id: `${id}-error` });
-  const node = el(group ? "fieldset.field" : "div.field", {}, label, about?.textContent ? about : null, made.node, error);
+  const node = el(
+    group ? "fieldset.field" : "div.field",
+    {},
+    label,
+    about?.textContent ? about : null,
+    made.node,
+    error,
+  );
   made.input?.setAttribute("aria-describedby", `${id}-about ${id}-error`);
   const own = [options.path, { node, error, input: made.input }];
   return { node, paths: () => [own, ...(made.paths?.() ?? [])], read: made.read };
@@ -45,7 +62,11 @@ const inputs = {
   text: (schema, options) => text(el("input", { ...common(options), type: "text" }), options),
   long: (schema, options) => text(el("textarea", { ...common(options), rows: 3 }), options),
   number: (schema, options) => {
-    const input = el("input.num", { ...common(options), type: "text", inputmode: schema.type === "integer" ? "numeric" : "decimal" });
+    const input = el("input.num", {
+      ...common(options),
+      type: "text",
+      inputmode: schema.type === "integer" ? "numeric" : "decimal",
+    });
     const read = () => {
       const given = input.value.trim();
       if (given === "") return undefined;
@@ -59,7 +80,11 @@ const inputs = {
   choice: (schema, options) => select(choicesOf(schema), options),
   json: (schema, options) => {
     const { value } = options;
-    const input = el("textarea.mono", { ...common(options), rows: 4, value: value === undefined ? "" : JSON.stringify(value, null, 2) });
+    const input = el("textarea.mono", {
+      ...common(options),
+      rows: 4,
+      value: value === undefined ? "" : JSON.stringify(value, null, 2),
+    });
     const read = () => {
       if (input.value.trim() === "") return undefined;
       try {
@@ -82,21 +107,40 @@ const inputs = {
 };
 
 function common({ id, name, path, value, suggest }) {
-  return { id, name: path, autocomplete: "off", spellcheck: "false", value: typeof value === "object" ? "" : value ?? "",
-    "data-path": path, list: suggest?.[name]?.length ? `${id}-list` : null };
+  return {
+    id,
+    name: path,
+    autocomplete: "off",
+    spellcheck: "false",
+    value: typeof value === "object" ? "" : (value ?? ""),
+    "data-path": path,
+    list: suggest?.[name]?.length ? `${id}-list` : null,
+  };
 }
 
 function text(input, { id, name, required, value, suggest }) {
   // An optional text that is emptied was there before: then it is sent, empty.
   const read = () => (input.value === "" && !required && !value ? undefined : input.value);
   const words = suggest?.[name];
-  const node = words?.length ? [input, el("datalist", { id: `${id}-list` }, words.map((word) => el("option", { value: word })))] : input;
+  const node = words?.length
+    ? [
+        input,
+        el(
+          "datalist",
+          { id: `${id}-list` },
+          words.map((word) => el("option", { value: word })),
+        ),
+      ]
+    : input;
   return { node, input, read };
 }
 
 function select(choices, { id, path, required, value }) {
-  const options = choices.map(({ value: one, about }, at) => el("option", { value: at, selected: one === value, title: about }, String(one)));
-  if (!required || value === undefined) options.unshift(el("option", { value: "", selected: value === undefined }, required ? "choose…" : "not given"));
+  const options = choices.map(({ value: one, about }, at) =>
+    el("option", { value: at, selected: one === value, title: about }, String(one)),
+  );
+  if (!required || value === undefined)
+    options.unshift(el("option", { value: "", selected: value === undefined }, required ? "choose…" : "not given"));
   const input = el("select", { id, name: path, "data-path": path }, options);
   return { node: input, input, read: () => (input.value === "" ? undefined : choices[Number(input.value)].value) };
 }
@@ -108,12 +152,22 @@ function list(schema, { root, path, value, suggest, required, id }) {
   const add = (given, focus = false) => {
     const at = rows.length;
     const row = { fields: null };
-    const out = el("button.icon-button", { type: "button", "aria-label": `Remove ${at + 1}`, on: { click: () => remove(row) } }, icon("close"));
+    const out = el(
+      "button.icon-button",
+      { type: "button", "aria-label": `Remove ${at + 1}`, on: { click: () => remove(row) } },
+      icon("close"),
+    );
     row.build = (at, given) => {
       const where = `${path}[${at}]`;
-      row.fields = kindOf(item, root) === "object"
-        ? objectFields(item, { root, path: where, values: given ?? {}, suggest, brief: true })
-        : single(labelled({ name: String(at + 1), schema: item, required: true }, { root, path: where, value: given, suggest, brief: true }));
+      row.fields =
+        kindOf(item, root) === "object"
+          ? objectFields(item, { root, path: where, values: given ?? {}, suggest, brief: true })
+          : single(
+              labelled(
+                { name: String(at + 1), schema: item, required: true },
+                { root, path: where, value: given, suggest, brief: true },
+              ),
+            );
       row.node = el("div.row", {}, row.fields.node, out);
     };
     row.build(at, given);
@@ -128,7 +182,12 @@ function list(schema, { root, path, value, suggest, required, id }) {
     values.forEach((value) => add(value));
     more.focus();
   };
-  const more = el("button.quiet", { type: "button", id, on: { click: () => add(undefined, true) } }, icon("more"), "Add");
+  const more = el(
+    "button.quiet",
+    { type: "button", id, on: { click: () => add(undefined, true) } },
+    icon("more"),
+    "Add",
+  );
   (value ?? (required ? [undefined] : [])).forEach((one) => add(one));
   return {
     node: el("div", {}, place, more),

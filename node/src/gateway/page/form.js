@@ -12,7 +12,17 @@ import { brief } from "./format.js";
  * `submit` is the word on the button; `json` says whether the params can be edited as JSON, too.
  * `onResult(result)` is called after a success; the form is emptied where `empties` is set.
  */
-export function methodForm({ peer, method, values = {}, suggest, submit = verb(method.name), danger = false, json = false, empties = false, onResult = () => {} }) {
+export function methodForm({
+  peer,
+  method,
+  values = {},
+  suggest,
+  submit = verb(method.name),
+  danger = false,
+  json = false,
+  empties = false,
+  onResult = () => {},
+}) {
   const once = keyKeeper(method.effect === "writes");
   const out = el("div.outcome-place", { "aria-live": "polite" });
   const button = el(danger ? "button.danger" : "button.primary", { type: "submit" }, submit);
@@ -28,7 +38,13 @@ export function methodForm({ peer, method, values = {}, suggest, submit = verb(m
   };
   const asJson = (given) => {
     fields = null;
-    raw = el("textarea.mono.raw", { rows: 10, spellcheck: "false", "aria-label": "Params as JSON", "data-testid": "raw", value: JSON.stringify(given, null, 2) });
+    raw = el("textarea.mono.raw", {
+      rows: 10,
+      spellcheck: "false",
+      "aria-label": "Params as JSON",
+      "data-testid": "raw",
+      value: JSON.stringify(given, null, 2),
+    });
     fill(place, raw);
   };
   asFields(values);
@@ -57,10 +73,19 @@ export function methodForm({ peer, method, values = {}, suggest, submit = verb(m
       form.ariaBusy = "false";
     }
   };
-  const form = el("form.form", { novalidate: true, ...testid(`form-${method.name}`), "aria-label": method.name, on: { submit: send } },
+  const form = el(
+    "form.form",
+    { novalidate: true, ...testid(`form-${method.name}`), "aria-label": method.name, on: { submit: send } },
     json ? modes({ asFields, asJson, read: () => (raw ? parsedOr(raw.value, values) : fields.read()) }) : null,
-    place, el("div.form-foot", {}, button, keyNote), out);
-  return { node: form, focus: () => place.querySelector("input:not([value]), textarea, select, input") ?? button, button };
+    place,
+    el("div.form-foot", {}, button, keyNote),
+    out,
+  );
+  return {
+    node: form,
+    input: (name) => place.querySelector(`[data-path^="${CSS.escape(name)}"]`),
+    button,
+  };
 }
 
 /** A method's verb as a word on a button. */
@@ -85,15 +110,29 @@ function keyKeeper(writes) {
 }
 
 function modes({ asFields, asJson, read }) {
-  const option = (name, act, pressed) => el("button", { type: "button", "aria-pressed": String(pressed), on: {
-    click: (event) => {
-      const one = event.currentTarget;
-      if (one.getAttribute("aria-pressed") === "true") return;
-      for (const other of one.parentNode.children) other.setAttribute("aria-pressed", String(other === one));
-      act(read());
-    },
-  } }, name);
-  return el("div.segments", { role: "group", "aria-label": "How to write the params" }, option("Form", asFields, true), option("JSON", asJson, false));
+  const option = (name, act, pressed) =>
+    el(
+      "button",
+      {
+        type: "button",
+        "aria-pressed": String(pressed),
+        on: {
+          click: (event) => {
+            const one = event.currentTarget;
+            if (one.getAttribute("aria-pressed") === "true") return;
+            for (const other of one.parentNode.children) other.setAttribute("aria-pressed", String(other === one));
+            act(read());
+          },
+        },
+      },
+      name,
+    );
+  return el(
+    "div.segments",
+    { role: "group", "aria-label": "How to write the params" },
+    option("Form", asFields, true),
+    option("JSON", asJson, false),
+  );
 }
 
 function parsedOr(text, otherwise) {

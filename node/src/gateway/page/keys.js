@@ -40,7 +40,18 @@ function act(key) {
 
 /** Shows which keys there are. */
 export function showKeys() {
-  const rows = HELP.map(([keys, what]) => el("div", {}, el("dt", {}, keys.split("  ").map((key) => el("kbd", {}, key))), el("dd", {}, what)));
+  const rows = HELP.map(([keys, what]) =>
+    el(
+      "div",
+      {},
+      el(
+        "dt",
+        {},
+        keys.split("  ").map((key) => el("kbd", {}, key)),
+      ),
+      el("dd", {}, what),
+    ),
+  );
   openPanel({ title: "Keys", content: el("dl.keys", {}, rows) });
   return true;
 }
@@ -65,12 +76,17 @@ function press(selector) {
 export function roving(container, selector) {
   const all = () => [...container.querySelectorAll(selector)];
   const choose = (chosen) => {
-    for (const one of container.querySelectorAll(`${selector}[tabindex="0"]`)) if (one !== chosen) one.setAttribute("tabindex", "-1");
+    for (const one of container.querySelectorAll(`${selector}[tabindex="0"]`))
+      if (one !== chosen) one.setAttribute("tabindex", "-1");
     chosen?.setAttribute("tabindex", "0");
   };
   const refresh = () => {
     const list = all();
-    choose(list.find((one) => one === document.activeElement) ?? list.find((one) => one.getAttribute("tabindex") === "0") ?? list[0]);
+    choose(
+      list.find((one) => one === document.activeElement) ??
+        list.find((one) => one.getAttribute("tabindex") === "0") ??
+        list[0],
+    );
   };
   container.addEventListener("focusin", (event) => {
     const one = event.target.closest(selector);
@@ -79,7 +95,14 @@ export function roving(container, selector) {
   container.addEventListener("keydown", (event) => {
     const list = all();
     const at = list.indexOf(event.target.closest(selector));
-    const to = { ArrowDown: at + 1, ArrowRight: at + 1, ArrowUp: at - 1, ArrowLeft: at - 1, Home: 0, End: list.length - 1 }[event.key];
+    const to = {
+      ArrowDown: at + 1,
+      ArrowRight: at + 1,
+      ArrowUp: at - 1,
+      ArrowLeft: at - 1,
+      Home: 0,
+      End: list.length - 1,
+    }[event.key];
     if (at < 0 || to === undefined || !list[to]) return;
     event.preventDefault();
     list[to].focus();

@@ -16,7 +16,14 @@ import { peopleView } from "./people.js";
 import { here } from "./router.js";
 import { drawShell, markView } from "./shell.js";
 
-const VIEWS = { network: networkView, exchange: exchangeView, people: peopleView, messages: messagesView, orders: ordersView, methods: methodsView };
+const VIEWS = {
+  network: networkView,
+  exchange: exchangeView,
+  people: peopleView,
+  messages: messagesView,
+  orders: ordersView,
+  methods: methodsView,
+};
 const main = document.getElementById("main");
 let shown = null;
 
@@ -85,10 +92,16 @@ function leave() {
 function askIn(problem) {
   leave();
   main.dataset.view = "access";
-  fill(main, accessScreen({ problem, onOpen: () => {
-    waiting();
-    start();
-  } }));
+  fill(
+    main,
+    accessScreen({
+      problem,
+      onOpen: () => {
+        waiting();
+        start();
+      },
+    }),
+  );
 }
 
 function waiting() {

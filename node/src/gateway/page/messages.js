@@ -7,10 +7,17 @@ import { node, ourName } from "./node.js";
 import { serviceView } from "./service.js";
 
 const KIND = {
-  service: "messages", title: "Messages", one: "message", row: "message-row",
-  choice: "box", whole: "in", words: { in: "To us", out: "From us" },
+  service: "messages",
+  title: "Messages",
+  one: "message",
+  row: "message-row",
+  choice: "box",
+  whole: "in",
+  words: { in: "To us", out: "From us" },
   accepts: (message, box) => (box === "out" ? message.from : message.to) === ourName(),
-  suggest: () => ({ to: [...new Set([...(node.get().status?.sessions ?? []).map((session) => session.peer), ...answering()])] }),
+  suggest: () => ({
+    to: [...new Set([...(node.get().status?.sessions ?? []).map((session) => session.peer), ...answering()])],
+  }),
   columns: [
     { name: "Text", main: true, show: (message) => el("span.message-text", {}, message.text) },
     { name: "From", show: (message) => message.from },

@@ -8,7 +8,15 @@ import { store } from "./store.js";
  * `phase`: `starting`, `live`, `lost` or `access` (this browser has no right to ask).
  * `epoch` grows whenever the node is back after it was lost: what was read before may be old.
  */
-export const node = store({ phase: "starting", status: null, seenAt: null, retryAt: null, epoch: 0, restarted: false, refused: null });
+export const node = store({
+  phase: "starting",
+  status: null,
+  seenAt: null,
+  retryAt: null,
+  epoch: 0,
+  restarted: false,
+  refused: null,
+});
 
 let live = null;
 

@@ -9,7 +9,11 @@ import { serviceView } from "./service.js";
 const items = new Map();
 
 const KIND = {
-  service: "orders", title: "Orders", one: "order", row: "order-row", choice: "state",
+  service: "orders",
+  title: "Orders",
+  one: "order",
+  row: "order-row",
+  choice: "state",
   accepts: (order, state) => !state || order.state === state,
   suggest: (peer) => ({ item: items.get(peer) ?? [] }),
   aside: showPrices,
@@ -37,10 +41,32 @@ async function showPrices({ place, peer, methods }) {
   try {
     const { result } = await call(peer, "orders.prices", {});
     const prices = result.prices ?? [];
-    items.set(peer, prices.map((price) => price.item));
-    fill(place, el("section.card-box", { "aria-label": "Prices" }, el("h2", {}, "Prices"),
-      prices.length ? el("dl.prices", {}, prices.map((price) => el("div", testid("price-row"), el("dt", {}, price.item), el("dd.num", {}, money(price.price, result.currency)))))
-        : el("p.hint", {}, `${peer} has no price list.`)));
+    items.set(
+      peer,
+      prices.map((price) => price.item),
+    );
+    fill(
+      place,
+      el(
+        "section.card-box",
+        { "aria-label": "Prices" },
+        el("h2", {}, "Prices"),
+        prices.length
+          ? el(
+              "dl.prices",
+              {},
+              prices.map((price) =>
+                el(
+                  "div",
+                  testid("price-row"),
+                  el("dt", {}, price.item),
+                  el("dd.num", {}, money(price.price, result.currency)),
+                ),
+              ),
+            )
+          : el("p.hint", {}, `${peer} has no price list.`),
+      ),
+    );
   } catch (error) {
     fill(place, refusalView(error));
   }

@@ -6,7 +6,11 @@ import { refine } from "./router.js";
 
 /** A select: `{node, seek(method, wanted), close}`; `onChoose(peer | null)` is called for a choice. */
 export function peerChoice(onChoose) {
-  const select = el("select", { "aria-label": "At which peer", ...testid("peer-choice"), on: { change: () => refine({ peer: select.value }) } });
+  const select = el("select", {
+    "aria-label": "At which peer",
+    ...testid("peer-choice"),
+    on: { change: () => refine({ peer: select.value }) },
+  });
   const node = el("label.at-peer", {}, el("span", {}, "at"), select);
   let abort = new AbortController();
   let chosen = null;
@@ -29,12 +33,19 @@ export function peerChoice(onChoose) {
       const [first] = answering();
       if (!wanted && first) await methodOf(first, method).catch(() => null);
       if (signal.aborted) return;
-      const found = await peersWith(method, (peer) => {
-        names.add(peer);
-        fill(select, [...names].sort().map((name) => el("option", { value: name }, name)));
-        select.value = chosen ?? peer;
-        if (!chosen && (!wanted || wanted === peer)) choose(peer);
-      }, { signal });
+      const found = await peersWith(
+        method,
+        (peer) => {
+          names.add(peer);
+          fill(
+            select,
+            [...names].sort().map((name) => el("option", { value: name }, name)),
+          );
+          select.value = chosen ?? peer;
+          if (!chosen && (!wanted || wanted === peer)) choose(peer);
+        },
+        { signal },
+      );
       if (signal.aborted || chosen) return;
       choose(found.sort()[0] ?? null);
     },

@@ -64,7 +64,7 @@ export function followRecords({ peer, service, list, params, accepts, onChange }
       },
       onState: ({ phase, problem }) => {
         if (phase === "open") tell({ state: "live", problem: null });
-        else tell({ state: "waiting", problem: problem ?? now.problem });
+        else tell({ state: phase, problem: problem ?? now.problem });
       },
     });
   };

@@ -45,7 +45,13 @@ export function choicesOf(schema) {
   if (schema.enum) return schema.enum.filter((value) => value !== null).map((value) => ({ value }));
   const listed = schema.oneOf ?? schema.anyOf;
   if (!listed?.length) return null;
-  const all = listed.flatMap((one) => (one.const !== undefined ? [{ value: one.const, about: one.description }] : one.enum ? one.enum.map((value) => ({ value })) : [undefined]));
+  const all = listed.flatMap((one) =>
+    one.const !== undefined
+      ? [{ value: one.const, about: one.description }]
+      : one.enum
+        ? one.enum.map((value) => ({ value }))
+        : [undefined],
+  );
   return all.includes(undefined) ? null : all;
 }
 
@@ -53,20 +59,30 @@ export function choicesOf(schema) {
 export function fieldsOf(schema, root) {
   const object = resolved(schema, root);
   const required = new Set(object.required ?? []);
-  return Object.entries(object.properties ?? {})
-    .map(([name, field]) => ({ name, schema: resolved(field, root), required: required.has(name) }));
+  return Object.entries(object.properties ?? {}).map(([name, field]) => ({
+    name,
+    schema: resolved(field, root),
+    required: required.has(name),
+  }));
 }
 
 /** What kind of input suits. */
 export function kindOf(schema, root) {
   if (choicesOf(schema)) return "choice";
   switch (schema.type) {
-    case "boolean": return "boolean";
-    case "integer": case "number": return "number";
-    case "string": return (schema.maxLength ?? 0) > 300 ? "long" : "text";
-    case "array": return schema.items ? "list" : "json";
-    case "object": return Object.keys(resolved(schema, root).properties ?? {}).length ? "object" : "json";
-    default: return "json";
+    case "boolean":
+      return "boolean";
+    case "integer":
+    case "number":
+      return "number";
+    case "string":
+      return (schema.maxLength ?? 0) > 300 ? "long" : "text";
+    case "array":
+      return schema.items ? "list" : "json";
+    case "object":
+      return Object.keys(resolved(schema, root).properties ?? {}).length ? "object" : "json";
+    default:
+      return "json";
   }
 }
 
@@ -74,11 +90,20 @@ export function kindOf(schema, root) {
 export function typeWords(schema, root) {
   const { minLength: low, maxLength: high, minimum, maximum, format, pattern } = schema;
   const kind = kindOf(schema, root);
-  const range = (from, to, unit) => (from === undefined && to === undefined ? "" : `, ${from ?? "…"}–${to ?? "…"}${unit}`);
-  if (kind === "choice") return choicesOf(schema).map(({ value }) => String(value)).join(" | ");
-  if (kind === "text" || kind === "long") return `text${format ? ` (${format})` : ""}${range(low, high, " characters")}${pattern ? `, like ${pattern}` : ""}`;
+  const range = (from, to, unit) => {
+    if (from === undefined && to === undefined) return "";
+    const span = from === undefined ? `up to ${to}` : to === undefined ? `${from} or more` : `${from}–${to}`;
+    return `, ${span}${unit}`;
+  };
+  if (kind === "choice")
+    return choicesOf(schema)
+      .map(({ value }) => String(value))
+      .join(" | ");
+  if (kind === "text" || kind === "long")
+    return `text${format ? ` (${format})` : ""}${range(low, high, " characters")}${pattern ? `, like ${pattern}` : ""}`;
   if (kind === "number") return `${schema.type}${range(minimum, maximum, "")}`;
-  if (kind === "list") return `list of ${typeWords(resolved(schema.items, root), root)}${range(schema.minItems, schema.maxItems, " of them")}`;
+  if (kind === "list")
+    return `list of ${typeWords(resolved(schema.items, root), root)}${range(schema.minItems, schema.maxItems, " of them")}`;
   if (kind === "object") return schema.title ?? "object";
   return schema.type ?? "any JSON";
 }

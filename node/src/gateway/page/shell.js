@@ -1,6 +1,7 @@
 // What stands around each view: the node's name and state, the ways to the views, the banner.
 
 import { el, fill, testid } from "./dom.js";
+import { when } from "./format.js";
 import { icon, roleIcon } from "./icons.js";
 import { showKeys } from "./keys.js";
 import { node, retryNow } from "./node.js";
@@ -17,11 +18,25 @@ export function drawShell() {
   const role = el("span.role-badge");
   const state = el("span.state", { ...testid("state"), role: "status" });
   const nav = el("nav.nav", { "aria-label": "Views" }, VIEWS.map(link));
-  fill(document.getElementById("top"),
-    el("div.who", {}, logo(), name, role, state), nav,
-    el("div.tools", {},
-      el("button.icon-button", { type: "button", "aria-label": "Light or dark", title: "Light or dark", on: { click: turnTheme } }, icon("theme")),
-      el("button.icon-button.wide-only", { type: "button", "aria-label": "Keys", title: "Keys (?)", on: { click: showKeys } }, icon("keys"))));
+  fill(
+    document.getElementById("top"),
+    el("div.who", {}, logo(), name, role, state),
+    nav,
+    el(
+      "div.tools",
+      {},
+      el(
+        "button.icon-button",
+        { type: "button", "aria-label": "Light or dark", title: "Light or dark", on: { click: turnTheme } },
+        icon("theme"),
+      ),
+      el(
+        "button.icon-button.wide-only",
+        { type: "button", "aria-label": "Keys", title: "Keys (?)", on: { click: showKeys } },
+        icon("keys"),
+      ),
+    ),
+  );
   node.follow(({ phase, status }) => {
     document.body.dataset.phase = phase;
     state.className = `state state-${phase}`;
@@ -30,7 +45,8 @@ export function drawShell() {
     if (!status) return;
     document.title = `${visible(status.name)} · bothways`;
     if (name.dataset.name !== status.name) fill(name, status.name).dataset.name = status.name;
-    if (role.dataset.role !== status.role) fill(role, roleIcon(status.role), status.role ?? "").dataset.role = status.role;
+    if (role.dataset.role !== status.role)
+      fill(role, roleIcon(status.role), status.role ?? "").dataset.role = status.role;
   });
   keepBanner();
 }
@@ -44,7 +60,12 @@ export function markView(view) {
 }
 
 function link(view) {
-  return el("a", { href: address(view), "data-view": view, ...testid(`nav-${view}`) }, icon(view), el("span", {}, view[0].toUpperCase() + view.slice(1)));
+  return el(
+    "a",
+    { href: address(view), "data-view": view, ...testid(`nav-${view}`) },
+    icon(view),
+    el("span", {}, view[0].toUpperCase() + view.slice(1)),
+  );
 }
 
 function logo() {
@@ -66,16 +87,23 @@ function keepBanner() {
   node.follow((now, before) => {
     if (now.phase === "lost" && before.phase !== "lost") {
       clearTimeout(hiding);
-      const when = el("span.num");
-      const since = now.seenAt ? `What you see is from ${new Date(now.seenAt).toLocaleTimeString()}. ` : "";
-      fill(place, el("div.banner.banner-lost", testid("banner-lost"),
-        el("strong", {}, `Lost ${now.status?.name ?? "the node"}.`), el("span", {}, since, when),
-        el("button", { type: "button", on: { click: retryNow } }, "Try now")));
+      const wait = el("span.num");
+      const since = now.seenAt ? `What you see is from ${when(now.seenAt)}. ` : "";
+      fill(
+        place,
+        el(
+          "div.banner.banner-lost",
+          testid("banner-lost"),
+          el("strong", {}, `Lost ${now.status?.name ?? "the node"}.`),
+          el("span", {}, since, wait),
+          el("button", { type: "button", on: { click: retryNow } }, "Try now"),
+        ),
+      );
       const tick = () => {
         const { retryAt } = node.get();
         const left = retryAt ? Math.max(0, Math.ceil((retryAt - Date.now()) / 1000)) : 0;
         const text = left ? `Trying again in ${left} s.` : "Trying again…";
-        if (when.textContent !== text) when.textContent = text;
+        if (wait.textContent !== text) wait.textContent = text;
       };
       clearInterval(counting);
       counting = setInterval(tick, 250);
@@ -85,7 +113,14 @@ function keepBanner() {
     clearInterval(counting);
     if (now.phase === "live" && before.phase === "lost") {
       const what = now.restarted ? "is back: it was started again" : "is back";
-      fill(place, el("div.banner.banner-back", testid("banner-back"), el("strong", {}, `${now.status?.name ?? "The node"} ${what}.`)));
+      fill(
+        place,
+        el(
+          "div.banner.banner-back",
+          testid("banner-back"),
+          el("strong", {}, `${now.status?.name ?? "The node"} ${what}.`),
+        ),
+      );
       hiding = setTimeout(() => fill(place), BACK_MS);
     } else if (before.phase === "lost") fill(place);
   });

@@ -7,6 +7,7 @@ const STALL_MS = 15_000;
 const FIRST_WAIT_MS = 400;
 const LONGEST_WAIT_MS = 8_000;
 const HIDDEN_MS = 20_000;
+const SETTLED_MS = 5_000;
 
 /**
  * Follows a stream. `onEvent({id, event, data})`; `onState({phase, retryAt?, problem?})` with phase
@@ -15,6 +16,7 @@ const HIDDEN_MS = 20_000;
 export function follow(path, { onEvent, onState = () => {}, lastId }) {
   let stopped = false;
   let failures = 0;
+  let openedAt = 0;
   let abort = null;
   let timer = null;
   let resting = null;
@@ -34,7 +36,7 @@ export function follow(path, { onEvent, onState = () => {}, lastId }) {
       const target = typeof path === "function" ? path(lastId) : path;
       const answer = await stream(target, { signal: mine.signal, lastId });
       if (stopped) return mine.abort();
-      failures = 0;
+      openedAt = Date.now();
       onState({ phase: "open" });
       await read(answer.body, alive, (event) => {
         if (event.id) lastId = event.id;
@@ -51,6 +53,9 @@ export function follow(path, { onEvent, onState = () => {}, lastId }) {
 
   const again = (error) => {
     if (stopped || resting === "rests") return;
+    // Who accepts and ends at once is asked less and less often, too.
+    if (openedAt && Date.now() - openedAt > SETTLED_MS) failures = 0;
+    openedAt = 0;
     const wait = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** failures++) * (0.7 + Math.random() * 0.3);
     onState({ phase: "waiting", retryAt: Date.now() + wait, problem: error instanceof Problem ? error : undefined });
     timer = setTimeout(connect, wait);

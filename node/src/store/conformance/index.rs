@@ -12,7 +12,7 @@ async fn delete_found_by(store: &Stored, name: &str, index: &[&str]) -> Change {
 
 fn found_by(name: &str, kind: ChangeKind, index: &[&str]) -> Write {
     let index = index.iter().map(|other| key(other)).collect();
-    Write { key: key(name), expect: Expect::Any, kind, index, once: None }
+    Write { key: key(name), expect: Expect::Any, kind, index, unindex: Vec::new(), once: None }
 }
 
 /// The keys of the records that are found below a word.
@@ -76,6 +76,21 @@ pub(crate) async fn a_record_stays_where_it_was_found_until_it_is_deleted(store:
     // What is put there again is found under the keys that it is put with.
     put_found_by(store, "a.1", &["by.3"]).await;
     assert_eq!(found_below(store, "by").await, ["a.1"]);
+}
+
+pub(crate) async fn a_put_takes_away_the_keys_by_which_a_record_is_found_no_more(store: &Stored) {
+    put_found_by(store, "a.1", &["by.1", "of.1"]).await;
+    put_found_by(store, "a.2", &["by.2"]).await;
+    let kind = ChangeKind::Put(value("later"));
+    let unindex = ["by.1", "by.2", "by.3"].map(key).to_vec();
+    store.write(Write { unindex, ..found_by("a.1", kind, &["of.1"]) }).await.unwrap();
+    assert_eq!(found_below(store, "by").await, ["a.2"], "another's key is its own");
+    assert_eq!(found_below(store, "of").await, ["a.1"]);
+    let kind = ChangeKind::Delete;
+    let unindex = vec![key("of.1")];
+    store.write(Write { unindex, ..found_by("a.1", kind, &[]) }).await.unwrap();
+    put(store, "a.1", "again").await;
+    assert_eq!(found_below(store, "of").await, [""; 0]);
 }
 
 pub(crate) async fn an_index_key_leads_to_who_took_it_last(store: &Stored) {

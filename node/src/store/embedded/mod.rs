@@ -139,7 +139,7 @@ impl Embedded {
             return Err(StoreError::TooLarge { bytes: value.len() });
         }
         let (answer, answered) = oneshot::channel();
-        let ask = Ask::Write(write, answer);
+        let ask = Ask::Write(Box::new(write), answer);
         self.asks.send(ask).await.map_err(|_| StoreError::Closed)?;
         // Without an answer the thread has died in the midst of it.
         answered.await.unwrap_or_else(|_| {

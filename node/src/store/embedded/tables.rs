@@ -103,6 +103,7 @@ impl<'t> Tables<'t> {
                 None
             }
         };
+        self.find_no_more_by(&write.unindex, key)?;
         self.changes.insert(revision, (self.age_ms, key, value))?;
         if let Some(once) = &write.once {
             self.once.insert(once_key(once), (&once.params, revision))?;
@@ -191,7 +192,8 @@ mod tests {
         for (expect, deletes, found, refused) in table {
             let kind = if deletes { ChangeKind::Delete } else { ChangeKind::Put(Bytes::new()) };
             let key = "a".parse().unwrap();
-            let write = Write { key, expect, kind, index: Vec::new(), once: None };
+            let write =
+                Write { key, expect, kind, index: Vec::new(), unindex: Vec::new(), once: None };
             let judged = judge(&write, found.map(Revision)).err().map(|error| match error {
                 StoreError::Missing { .. } => "missing",
                 StoreError::Exists { .. } => "exists",

@@ -25,7 +25,7 @@ type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
 /// What the thread is asked for.
 pub(super) enum Ask {
     /// To do a write and answer once it is durable.
-    Write(Write, Answer<Change>),
+    Write(Box<Write>, Answer<Change>),
     /// To finish what waits, close the file, answer and end.
     Close(Answer<()>),
 }
@@ -125,7 +125,7 @@ impl Writer {
         let mut next = Some(first);
         while let Some(ask) = next {
             match ask {
-                Ask::Write(write, answer) => group.push((write, answer)),
+                Ask::Write(write, answer) => group.push((*write, answer)),
                 Ask::Close(answer) => {
                     // What has been handed over is still received, and nothing more.
                     self.asks.close();

@@ -60,6 +60,7 @@ impl Ask for Writer {
                 expect: Expect::Absent,
                 kind: ChangeKind::Put(self.value.clone()),
                 index: Vec::new(),
+                unindex: Vec::new(),
                 once: Some(once),
             })
             .await?;

@@ -6,10 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use bothways::exchange::Outcome;
 
 use super::Seen;
-use crate::cli::dev::events::{EVENT, EVENT_TARGET};
-use crate::cli::dev::merged::Event;
-use crate::cli::dev::script::{FAILED, SCRIPT_TARGET};
 use crate::cli::dev::topology::{Step, StoryCall, Topology};
+use crate::cli::merged::{EVENT, EVENT_TARGET, Event, FAILED, SCRIPT_TARGET};
 
 /// What the logs tell of a story.
 #[derive(Debug, Default)]
@@ -80,7 +78,8 @@ impl Seen {
     pub(super) fn told_of_story(&self, topology: &Topology) -> Vec<String> {
         let mut answered: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for step in &topology.story {
-            if let Step::Call(StoryCall { node, call, .. }) = step
+            if let Step::Call(story) = step
+                && let StoryCall { node, call, .. } = &**story
                 && call.expect == Outcome::Ok
                 && self.count((node, &call.to, &call.method, Outcome::Ok)).0 > 0
             {
@@ -147,7 +146,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::cli::dev::merged::Entry;
+    use crate::cli::merged::Entry;
 
     const STORY: &str = "[nodes.hub]\nrole = 'server'\n[nodes.phone]\ndials = ['hub']\n\
         watch.hub = ['messages.*']\n[[story]]\naway = 'phone'\n[[story]]\nback = 'phone'\n\

@@ -20,9 +20,9 @@ use tokio::process::{ChildStdin, ChildStdout, Command};
 use tokio::time::{sleep, timeout};
 
 use super::ground::{Ground, SPACE};
-use crate::cli::dev::merged::last_lines;
 use crate::cli::dev::script::{Answer, GO, Script};
 use crate::cli::dev::topology::{Call, NodeSpec};
+use crate::cli::merged::last_lines;
 use crate::cli::{Exit, Result, Trouble};
 
 /// How long a node may take until it answers on its control socket.

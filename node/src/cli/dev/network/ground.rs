@@ -1,6 +1,7 @@
 //! Where a network's files are: a folder of its own for as long as it runs, and beside it a lock
 //! that tells one that runs from what a killed one left behind.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
@@ -11,6 +12,7 @@ use bothways_protocol::{NetworkName, NodeName};
 
 use super::state::State;
 use crate::cli::contexts::{Folders, check_ours, make_ours};
+use crate::cli::dev::topology::PERSON;
 use crate::cli::{Advise, Exit, Result, Trouble};
 
 /// How often a lock is asked for that its owner removes at the same moment.
@@ -71,6 +73,15 @@ impl Ground {
 
     pub(in crate::cli::dev) fn log(&self, node: &NodeName) -> PathBuf {
         self.logs().join(format!("{node}.log"))
+    }
+
+    /// The logs of these nodes, and of the person at the terminal.
+    pub(in crate::cli::dev) fn logs_of(
+        &self,
+        nodes: &[String],
+    ) -> Result<BTreeMap<String, PathBuf>> {
+        let names = nodes.iter().cloned().chain([PERSON.to_owned()]);
+        names.map(|name| Ok((name.clone(), self.log(&name.parse()?)))).collect()
     }
 
     /// What the supervisor has to say.

@@ -89,7 +89,7 @@ fn theirs(id: PersonId, name: Option<&str>, once: Option<Once>) -> Write {
         let (name, title, created_by) = (name.parse().unwrap(), None, None);
         ChangeKind::Put(StoredPerson { name, title, created_by, updates: 0 }.to_bytes().unwrap())
     });
-    Write { key: id.key(), expect: Expect::Any, kind, index: Vec::new(), once }
+    Write { key: id.key(), expect: Expect::Any, kind, index: Vec::new(), unindex: Vec::new(), once }
 }
 
 fn meddled(scene: &Scene, after_done: Vec<Vec<Write>>, after_get: Vec<Vec<Write>>) -> People {

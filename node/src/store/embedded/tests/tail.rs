@@ -18,7 +18,14 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 async fn write(store: &Embedded, (name, value): Step) {
     let name = key(&format!("{}.{name}", if name < 3 { "a" } else { "b" }));
     let kind = value.map_or(ChangeKind::Delete, |bytes| ChangeKind::Put(vec![1; bytes].into()));
-    let write = Write { key: name, expect: Expect::Any, kind, index: Vec::new(), once: None };
+    let write = Write {
+        key: name,
+        expect: Expect::Any,
+        kind,
+        index: Vec::new(),
+        unindex: Vec::new(),
+        once: None,
+    };
     // A delete of what is not there is refused, and no change.
     let _ = store.write(write).await;
 }

@@ -46,7 +46,14 @@ async fn a_store_of_the_format_before_keeps_all_and_gains_an_index_and_an_id() {
     let log = store.changes_after(Revision(0), &Prefix::all(), 10).await.unwrap();
     assert_eq!(log.changes.len(), 3);
     let (kind, index) = (ChangeKind::Put(value("z")), vec![key("by.1")]);
-    let write = Write { key: key("a.3"), expect: Expect::Any, kind, index, once: None };
+    let write = Write {
+        key: key("a.3"),
+        expect: Expect::Any,
+        kind,
+        index,
+        unindex: Vec::new(),
+        once: None,
+    };
     store.write(write).await.unwrap();
     let page = store.list_index(&Prefix::below(&key("by")), None, 10).await.unwrap();
     assert_eq!(page.records.len(), 1);

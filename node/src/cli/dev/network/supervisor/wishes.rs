@@ -11,8 +11,9 @@ use crate::cli::dev::script::Answer;
 use crate::cli::dev::topology::Call;
 use crate::cli::{Exit, Result, Trouble};
 
-/// What a node may take for a request: its deadline, and some more.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
+/// What a node may take for a request: 10 s until it has a session, 10 s until the deadline, and
+/// some more.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(25);
 /// How a node has ended that is away.
 const AWAY: &str = "away";
 

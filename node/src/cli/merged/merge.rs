@@ -7,8 +7,7 @@ use bothways_protocol::NodeName;
 use serde::Serialize;
 
 use super::line::{Entry, Event, Line};
-use crate::cli::dev::events::{EVENT, EVENT_TARGET};
-use crate::cli::dev::script::{FAILED, NOT_SENT, SCRIPT_TARGET};
+use super::words::{EVENT, EVENT_TARGET, FAILED, NOT_SENT, SCRIPT_TARGET};
 
 /// How long an end waits for the other one, in microseconds.
 const PATIENCE_US: i64 = 1_000_000;

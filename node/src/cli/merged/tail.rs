@@ -14,7 +14,7 @@ const TURN_MAX_BYTES: u64 = 1024 * 1024;
 
 /// A file that grows, read line by line.
 #[derive(Debug)]
-pub(in crate::cli::dev) struct Tail {
+pub(in crate::cli) struct Tail {
     path: PathBuf,
     reader: Option<BufReader<File>>,
     /// The line that has no end yet.
@@ -22,7 +22,7 @@ pub(in crate::cli::dev) struct Tail {
 }
 
 impl Tail {
-    pub(in crate::cli::dev) fn of(path: PathBuf) -> Self {
+    pub(in crate::cli) fn of(path: PathBuf) -> Self {
         Self { path, reader: None, begun: Vec::new() }
     }
 
@@ -31,7 +31,7 @@ impl Tail {
     }
 
     /// The lines that have been completed since the last time; none while there is no file.
-    pub(in crate::cli::dev) fn new_lines(&mut self) -> io::Result<Vec<String>> {
+    pub(in crate::cli) fn new_lines(&mut self) -> io::Result<Vec<String>> {
         let reader = match &mut self.reader {
             Some(reader) => reader,
             none => match File::open(&self.path) {
@@ -58,7 +58,7 @@ impl Tail {
 }
 
 /// The last lines of a node's log, in short: what it said, and which fields.
-pub(in crate::cli::dev) fn last_lines(path: &Path, count: usize) -> Vec<String> {
+pub(in crate::cli) fn last_lines(path: &Path, count: usize) -> Vec<String> {
     let mut last = VecDeque::new();
     let mut tail = Tail::of(path.to_owned());
     while let Ok(lines) = tail.new_lines() {

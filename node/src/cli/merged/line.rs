@@ -5,17 +5,17 @@ use serde_json::{Map, Value};
 
 /// A line, with when and by whom it was written.
 #[derive(Debug, Clone)]
-pub(in crate::cli::dev) struct Entry {
+pub(in crate::cli) struct Entry {
     /// The node's name; the supervisor writes for the node that it tells of.
-    pub(in crate::cli::dev) node: String,
+    pub(in crate::cli) node: String,
     /// In microseconds since 1970; the time of the line before it, for text without one.
-    pub(in crate::cli::dev) at_us: Option<i64>,
-    pub(in crate::cli::dev) line: Line,
+    pub(in crate::cli) at_us: Option<i64>,
+    pub(in crate::cli) line: Line,
 }
 
 /// What a line holds.
 #[derive(Debug, Clone)]
-pub(in crate::cli::dev) enum Line {
+pub(in crate::cli) enum Line {
     /// One end of a request.
     Request(Box<Record>),
     /// Anything else that the node has to tell.
@@ -26,16 +26,16 @@ pub(in crate::cli::dev) enum Line {
 
 /// An event of the log.
 #[derive(Debug, Clone, Default)]
-pub(in crate::cli::dev) struct Event {
-    pub(in crate::cli::dev) level: String,
-    pub(in crate::cli::dev) target: String,
-    pub(in crate::cli::dev) message: String,
-    pub(in crate::cli::dev) fields: Vec<(String, String)>,
+pub(in crate::cli) struct Event {
+    pub(in crate::cli) level: String,
+    pub(in crate::cli) target: String,
+    pub(in crate::cli) message: String,
+    pub(in crate::cli) fields: Vec<(String, String)>,
 }
 
 impl Event {
     /// The field of this name, or nothing.
-    pub(in crate::cli::dev) fn field(&self, name: &str) -> &str {
+    pub(in crate::cli) fn field(&self, name: &str) -> &str {
         let field = self.fields.iter().find(|(field, _)| field == name);
         field.map_or("", |(_, value)| value.as_str())
     }
@@ -43,7 +43,7 @@ impl Event {
 
 impl Entry {
     /// Understands a line, whatever it is.
-    pub(in crate::cli::dev) fn read(node: &str, text: &str) -> Self {
+    pub(in crate::cli) fn read(node: &str, text: &str) -> Self {
         let Ok(Value::Object(mut fields)) = serde_json::from_str(text) else {
             return Self { node: node.to_owned(), at_us: None, line: Line::Text(text.to_owned()) };
         };

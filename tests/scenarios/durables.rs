@@ -1,5 +1,5 @@
-//! Subscriptions that last: those for which nothing changes for longer than history is kept, and
-//! durable ones, until they are forgotten.
+//! Durable subscriptions until they are forgotten, and what a subscription is spared for which
+//! nothing changes for longer than history is kept.
 
 use bothways::domain::people::{CreatePerson, DeletePerson};
 use bothways::protocol::{
@@ -9,8 +9,8 @@ use bothways::protocol::{
 use bothways::{Node, RequestError, Subscription};
 use bothways_tests::{Network, soon};
 
-use crate::support::{ask, told as code_of};
-use crate::watching::{Hub, create, live, next, refused, until_live, watch_from};
+use crate::support::{Hub, ask, told as code_of};
+use crate::watching::{create, live, next, refused, until_live, watch_from};
 
 /// How many people are more than that hub keeps, on its disk and in what it told lately.
 const MUCH: u64 = 1_100;
@@ -21,7 +21,7 @@ async fn forgetful(network: &Network) -> Hub {
         limits.changes_kept_bytes = 65_536;
         limits.cursor_moves = std::time::Duration::from_millis(20);
     });
-    Hub::of(setup, None).await
+    Hub::of(setup).await
 }
 
 fn deletions() -> Watch {

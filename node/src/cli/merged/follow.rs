@@ -1,7 +1,7 @@
 //! The merged log on standard output: reads the nodes' logs as they grow.
 
-use std::collections::VecDeque;
-use std::path::Path;
+use std::collections::{BTreeMap, VecDeque};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -15,8 +15,6 @@ use super::line::{Entry, Line};
 use super::merge::{Merge, Merged, What};
 use super::paint::Paint;
 use super::tail::Tail;
-use crate::cli::dev::network::Ground;
-use crate::cli::dev::topology::PERSON;
 use crate::cli::{Globals, Out, Result};
 
 /// How often the logs are looked at.
@@ -25,7 +23,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(40);
 const BATCH_LINES: usize = 256;
 
 /// Reads the logs of one network, and writes what they tell to standard output.
-pub(in crate::cli::dev) struct Follow {
+pub(in crate::cli) struct Follow {
     sources: Vec<Source>,
     merge: Merge,
     paint: Paint,
@@ -44,34 +42,31 @@ pub(super) struct Source {
 }
 
 impl Follow {
-    pub(in crate::cli::dev) fn of(
-        ground: &Ground,
-        nodes: &[String],
+    /// Of the supervisor's log and those of the nodes, by their names.
+    pub(in crate::cli) fn of(
+        supervisor: PathBuf,
+        nodes: BTreeMap<String, PathBuf>,
         only: Option<String>,
         globals: &Globals,
-    ) -> Result<Self> {
-        let mut names = nodes.to_vec();
-        names.push(PERSON.to_owned());
-        names.sort();
-        let mut sources = vec![Source::of(None, Tail::of(ground.supervisor_log()))];
-        for name in &names {
-            let tail = Tail::of(ground.log(&name.parse()?));
-            sources.push(Source::of(Some(name.clone()), tail));
-        }
+    ) -> Self {
+        let names: Vec<_> = nodes.keys().cloned().collect();
+        let mut sources = vec![Source::of(None, Tail::of(supervisor))];
+        let nodes = nodes.into_iter().map(|(name, log)| Source::of(Some(name), Tail::of(log)));
+        sources.extend(nodes);
         let out = globals.out();
         let paint = Paint::of(&names, out.is_styled());
-        Ok(Self { sources, merge: Merge::of(names), paint, out, only })
+        Self { sources, merge: Merge::of(names), paint, out, only }
     }
 
     /// Writes all that there is.
-    pub(in crate::cli::dev) fn all(&mut self) -> Result {
+    pub(in crate::cli) fn all(&mut self) -> Result {
         self.turn()?;
         let rest = self.merge.end();
         self.write(&rest)
     }
 
     /// Writes what comes, until told that nothing more will.
-    pub(in crate::cli::dev) fn on(&mut self, goes_on: impl Fn() -> bool) -> Result {
+    pub(in crate::cli) fn on(&mut self, goes_on: impl Fn() -> bool) -> Result {
         while goes_on() {
             self.turn()?;
             let late = self.merge.at(Timestamp::now().as_microsecond());
@@ -159,14 +154,14 @@ impl Source {
 
 /// A merged log that is written on a thread of its own: a terminal that stands still holds up
 /// nothing else.
-pub(in crate::cli::dev) struct Following {
+pub(in crate::cli) struct Following {
     ends: Arc<AtomicBool>,
     /// Tells how the thread ended; gone once it has told.
     ended: Option<oneshot::Receiver<Result>>,
 }
 
 impl Following {
-    pub(in crate::cli::dev) fn start(mut follow: Follow) -> Result<Self> {
+    pub(in crate::cli) fn start(mut follow: Follow) -> Result<Self> {
         let ends = Arc::new(AtomicBool::new(false));
         let (told, ended) = oneshot::channel();
         let told_to_end = ends.clone();
@@ -178,7 +173,7 @@ impl Following {
     }
 
     /// Waits until the log cannot be written any more; for ever where that was told before.
-    pub(in crate::cli::dev) async fn broken(&mut self) -> Result {
+    pub(in crate::cli) async fn broken(&mut self) -> Result {
         let Some(ended) = &mut self.ended else { return std::future::pending().await };
         let how = ended.await.unwrap_or(Ok(()));
         self.ended = None;
@@ -186,7 +181,7 @@ impl Following {
     }
 
     /// Writes what is left, if the terminal takes it.
-    pub(in crate::cli::dev) async fn end(self) -> Result {
+    pub(in crate::cli) async fn end(self) -> Result {
         const PATIENCE: Duration = Duration::from_secs(2);
         self.ends.store(true, Ordering::Relaxed);
         let Some(ended) = self.ended else { return Ok(()) };

@@ -12,8 +12,8 @@ use super::follow::Source;
 use super::line::{Entry, Line};
 use super::merge::{Arrow, Merge, Merged, What};
 use super::paint::Paint;
+use super::places::logs_in;
 use super::tail::Tail;
-use crate::cli::trace::logs_in;
 use crate::cli::{Globals, Out, Result};
 
 /// How often folders are looked at for new files.
