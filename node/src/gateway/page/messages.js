@@ -15,6 +15,8 @@ const KIND = {
   whole: "in",
   words: { in: "To us", out: "From us" },
   accepts: (message, box) => (box === "out" ? message.from : message.to) === ourName(),
+  // What is shown to the one it is for has reached it: its sender sees it as delivered.
+  reaches: (event, message) => event === "messages.sent" && message.to === ourName(),
   suggest: () => ({
     to: [...new Set([...(node.get().status?.sessions ?? []).map((session) => session.peer), ...answering()])],
   }),

@@ -1,6 +1,6 @@
 // The node this page belongs to: its status as it changes, and whether it is there at all.
 
-import { onTrouble } from "./api.js";
+import { close, onTrouble } from "./api.js";
 import { follow, parsed } from "./sse.js";
 import { store } from "./store.js";
 
@@ -40,6 +40,13 @@ export function start() {
 /** Tries to reach the node at once. */
 export function retryNow() {
   live?.retry();
+}
+
+/** Ends this browser's right to ask; a fresh link opens the page again. */
+export async function leave() {
+  live?.close();
+  await close();
+  node.set({ phase: "access", refused: null });
 }
 
 /** The node's own name, or an empty text while it is not known. */

@@ -1,15 +1,16 @@
 // The records of one service at one peer: listed, then kept true by what the service tells.
 
-import { call, Problem } from "./api.js";
+import { call, newKey, Problem } from "./api.js";
 import { follow, parsed } from "./sse.js";
 
 const PAGES = 10;
 
 /**
  * Lists and watches. `params` are those of the list besides the page; `accepts(item)` says whether
- * an item that is told of belongs here. `onChange({items, more, state, problem})`, the newest first.
+ * an item that is told of belongs here, `reaches(event, item)` whether its sender is to know that it was
+ * shown. `onChange({items, more, state, problem})`, the newest first.
  */
-export function followRecords({ peer, service, list, params, accepts, onChange }) {
+export function followRecords({ peer, service, list, params, accepts, reaches = () => false, onChange }) {
   const items = new Map();
   const abort = new AbortController();
   let watch = null;
@@ -49,6 +50,9 @@ export function followRecords({ peer, service, list, params, accepts, onChange }
       if (!abort.signal.aborted) tell({ state: "failed", problem: error });
     }
   };
+  // Where it fails, its sender sees it as it was: it is here all the same.
+  const acknowledge = (cursor) =>
+    call(peer, `${service}.acknowledge`, { cursor }, { key: newKey() }).catch(() => {});
   const listen = (cursor) => {
     const query = new URLSearchParams({ topic: `${service}.*`, from: cursor ?? "now" });
     watch = follow(`/v1/watch/${encodeURIComponent(peer)}?${query}`, {
@@ -58,7 +62,10 @@ export function followRecords({ peer, service, list, params, accepts, onChange }
         const item = told?.body;
         if (item?.id === undefined) return;
         if (event.endsWith(".deleted")) items.delete(item.id);
-        else if (accepts(item)) put(item);
+        else if (accepts(item)) {
+          put(item);
+          if (reaches(event, item)) acknowledge(told.cursor);
+        }
         else items.delete(item.id);
         tell();
       },

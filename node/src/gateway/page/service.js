@@ -120,6 +120,7 @@ export function serviceView(root, query, kind) {
       list: named(listName),
       params,
       accepts: (item) => !kind.accepts || kind.accepts(item, chosen),
+      reaches: kind.reaches,
       onChange: (next) => {
         latest = next;
         draw();

@@ -4,7 +4,7 @@ import { el, fill, testid } from "./dom.js";
 import { when } from "./format.js";
 import { icon, roleIcon } from "./icons.js";
 import { showKeys } from "./keys.js";
-import { node, retryNow } from "./node.js";
+import { leave, node, retryNow } from "./node.js";
 import { VIEWS, address } from "./router.js";
 import { say } from "./said.js";
 import { visible } from "./visible.js";
@@ -34,6 +34,17 @@ export function drawShell() {
         "button.icon-button.wide-only",
         { type: "button", "aria-label": "Keys", title: "Keys (?)", on: { click: showKeys } },
         icon("keys"),
+      ),
+      el(
+        "button.icon-button.while-in",
+        {
+          type: "button",
+          "aria-label": "Leave",
+          title: "Leave: this browser needs a fresh link to come back",
+          ...testid("leave"),
+          on: { click: leave },
+        },
+        icon("leave"),
       ),
     ),
   );
