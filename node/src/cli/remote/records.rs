@@ -67,7 +67,7 @@ impl Reader {
             if page.records.is_empty() {
                 break;
             }
-            let checked = page.records.iter().map(|fields| fields.check());
+            let checked = page.records.iter().map(bothways::exchange::RecordFields::check);
             let before = read.records.len();
             read.records.extend(checked.filter_map(std::result::Result::ok));
             read.broken += before + page.records.len() - read.records.len();
