@@ -93,7 +93,6 @@ pub struct TraceError;
 /// Reads a `traceparent`, of version 00 or of a later one: of that, as much as version 00 has, and of
 /// its flags the one that says that the trace is recorded (W3C Trace Context, "Versioning of
 /// traceparent").
-
 impl FromStr for Trace {
     type Err = TraceError;
 
