@@ -3,6 +3,28 @@
 import { el, ours } from "./dom.js";
 
 const LONGEST = 200_000;
+const WHOLE = /^-?(0|[1-9]\d*)$/;
+
+/**
+ * JSON as it was written: a whole number beyond 2^53 stays the text of its digits, where the browser
+ * tells (ECMAScript proposal "JSON.parse source text access").
+ */
+export function parse(text) {
+  return JSON.parse(text, (_, value, context) =>
+    typeof value === "number" && !Number.isSafeInteger(value) && WHOLE.test(context?.source) ? context.source : value,
+  );
+}
+
+/** A whole number of any size, to be written as a number. */
+export function exact(digits) {
+  const number = Number(digits);
+  return Number.isSafeInteger(number) || !JSON.rawJSON ? number : JSON.rawJSON(digits);
+}
+
+/** The digits of a number that `exact` made, any other value as it is. */
+export function plain(value) {
+  return JSON.isRawJSON?.(value) ? value.rawJSON : value;
+}
 
 /** A listing of a JSON value. */
 export function jsonView(value) {
