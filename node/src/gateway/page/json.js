@@ -3,6 +3,7 @@
 import { el, ours } from "./dom.js";
 
 const LONGEST = 200_000;
+const DEEPEST = 200;
 const WHOLE = /^-?(0|[1-9]\d*)$/;
 
 /**
@@ -12,6 +13,13 @@ const WHOLE = /^-?(0|[1-9]\d*)$/;
 export function parse(text) {
   return JSON.parse(text, (_, value, context) =>
     typeof value === "number" && !Number.isSafeInteger(value) && WHOLE.test(context?.source) ? context.source : value,
+  );
+}
+
+/** JSON that a person wrote, to be written again with each number as it stands. */
+export function parseExact(text) {
+  return JSON.parse(text, (_, value, context) =>
+    typeof value === "number" && WHOLE.test(context?.source) ? exact(context.source) : value,
   );
 }
 
@@ -36,7 +44,9 @@ export function jsonView(value) {
 }
 
 function write(pre, value, indent, budget) {
+  const depth = indent.length / 2;
   if (budget.left <= 0) return;
+  if (depth > DEEPEST) return void pre.append("…");
   if (Array.isArray(value)) {
     group(pre, "[", "]", value, indent, budget, (item, inner) => write(pre, item, inner, budget));
   } else if (value && typeof value === "object") {
