@@ -5,6 +5,7 @@ import { el } from "./dom.js";
 import { day, when } from "./format.js";
 import { node, ourName } from "./node.js";
 import { serviceView } from "./service.js";
+import { stateChip } from "./tone.js";
 
 const KIND = {
   service: "messages",
@@ -24,7 +25,7 @@ const KIND = {
     { name: "Text", main: true, show: (message) => el("span.message-text", {}, message.text) },
     { name: "From", show: (message) => message.from },
     { name: "To", show: (message) => message.to },
-    { name: "State", show: (message) => el(`span.chip.state-${message.state}`, {}, message.state) },
+    { name: "State", show: (message) => stateChip(message.state) },
     { name: "Sent", num: true, show: (message) => el("span", { title: day(message.sent_ms) }, when(message.sent_ms)) },
   ],
 };
