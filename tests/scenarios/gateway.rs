@@ -272,9 +272,9 @@ async fn the_interface_is_described_as_open_api() {
     let create = &told["paths"]["/v1/call/hub/people.create"]["post"];
     let body = &create["requestBody"]["content"]["application/json"];
     assert_eq!(body["schema"]["properties"]["name"]["type"], "string");
-    assert_eq!(create["parameters"].as_array().unwrap().len(), 2, "a write has a key");
+    assert_eq!(create["parameters"].as_array().unwrap().len(), 3, "a write has a key");
     let list = &told["paths"]["/v1/call/hub/people.list"]["post"];
-    assert_eq!(list["parameters"].as_array().unwrap().len(), 1, "a read has none");
+    assert_eq!(list["parameters"].as_array().unwrap().len(), 2, "a read has none");
     let topics = &told["paths"]["/v1/watch/hub"]["get"]["parameters"][0]["schema"]["items"];
     assert!(topics["examples"].as_array().unwrap().contains(&json!("people.created")));
     let nobody = browser.ask(Asked::get("/v1/openapi.json?peer=nobody")).await;

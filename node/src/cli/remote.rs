@@ -162,11 +162,14 @@ pub(super) async fn serve(plan: Plan, supervised: Option<Supervised>) -> Result 
         () = supervise(supervised, &node) => "the supervisor's end",
     };
     tracing::info!(signal, "stopping");
-    if let Some(gateway) = gateway {
-        gateway.close().await;
-    }
+    let stopping = async {
+        if let Some(gateway) = gateway {
+            gateway.close().await;
+        }
+        node.stop().await
+    };
     tokio::select! {
-        stopped = node.stop() => tracing::info!(how = ?stopped, "stopped"),
+        stopped = stopping => tracing::info!(how = ?stopped, "stopped"),
         signal = stop.next() => {
             return Err(Trouble::new(Exit::Interrupted, format!("ended at once by {signal}")));
         }

@@ -9,6 +9,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use bothways_protocol::{Encoded, IdempotencyKey, SpanId, Trace, TraceId};
+use http_body_util::LengthLimitError;
 use tokio::time::timeout;
 
 use super::Desk;
@@ -88,7 +89,12 @@ pub(super) fn is_json(headers: &HeaderMap) -> bool {
 /// The whole body, if it is not too long and does not take too long.
 pub(super) async fn read(body: Body, max: usize) -> Result<Bytes, Problem> {
     let read = timeout(BODY_TIMEOUT, to_bytes(body, max)).await;
-    read.map_err(|_| Problem::too_slow())?.map_err(|_| Problem::too_large(max))
+    read.map_err(|_| Problem::too_slow())?.map_err(|error| {
+        match error.into_inner().is::<LengthLimitError>() {
+            true => Problem::too_large(max),
+            false => Problem::bad_request("the body did not arrive whole"),
+        }
+    })
 }
 
 fn params(body: &[u8]) -> Result<Encoded, Problem> {
@@ -101,8 +107,8 @@ fn deadline(headers: &HeaderMap) -> Result<Option<Duration>, Problem> {
     if !headers.contains_key(DEADLINE) {
         return Ok(None);
     }
-    let ms = only(headers, &DEADLINE).and_then(|text| text.parse().ok());
-    let wrong = || Problem::bad_request("Deadline-Ms is a whole number of milliseconds");
+    let ms = only(headers, &DEADLINE).and_then(|text| text.parse().ok()).filter(|ms| *ms > 0);
+    let wrong = || Problem::bad_request("Deadline-Ms is a number of milliseconds, 1 at the least");
     ms.map(Duration::from_millis).map(Some).ok_or_else(wrong)
 }
 
@@ -110,7 +116,7 @@ fn key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
     if !headers.contains_key(KEY) {
         return Ok(None);
     }
-    let text = headers.get(KEY).map(HeaderValue::to_str).and_then(Result::ok).unwrap_or_default();
+    let text = only(headers, &KEY).unwrap_or_default();
     let digits = text.trim_matches('"').replace('-', "");
     let wrong = || Problem::bad_request("Idempotency-Key is 32 hexadecimal digits or a UUID");
     digits.parse().map(Some).map_err(|_| wrong())
@@ -140,7 +146,7 @@ mod tests {
     #[test]
     fn a_deadline_is_a_number_of_milliseconds() {
         assert_eq!(deadline(&headers(DEADLINE, "250")).unwrap(), Some(Duration::from_millis(250)));
-        for wrong in ["", "1s", "-1", "1.5"] {
+        for wrong in ["", "0", "1s", "-1", "1.5"] {
             assert!(deadline(&headers(DEADLINE, wrong)).is_err(), "{wrong}");
         }
     }

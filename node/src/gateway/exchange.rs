@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::Desk;
 use super::drawn::Drawn;
-use super::events::{answer, event};
+use super::events::{Place, answer, event};
 use super::gather::is_of_gathering;
 use super::problem::{Problem, node_name};
 use crate::exchange::{Fed, Filter, Outcome, RecordFields, merge};
@@ -65,6 +65,7 @@ pub(super) async fn past(
 
 /// Each record of this node as it is made.
 pub(super) async fn live(State(desk): State<Arc<Desk>>) -> Result<Response, Problem> {
+    let place = Place::take(&desk)?;
     let records = unfold(desk.node.follow_records(), |mut records| async {
         loop {
             let told = match records.next().await? {
@@ -75,5 +76,5 @@ pub(super) async fn live(State(desk): State<Arc<Desk>>) -> Result<Response, Prob
             return Some((told, records));
         }
     });
-    answer(&desk, records)
+    Ok(answer(&desk, place, records))
 }

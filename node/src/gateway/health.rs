@@ -1,5 +1,5 @@
 //! For whoever starts, watches and replaces nodes: `/healthz` and `/readyz`, which say nothing else
-//! and ask for nothing, and `/metrics`, for those who show the token.
+//! and ask for nothing, and `/metrics`, for those who may ask.
 
 use std::sync::Arc;
 

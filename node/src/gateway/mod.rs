@@ -17,8 +17,10 @@ mod health;
 mod methods;
 mod openapi;
 mod page;
+mod patience;
 mod problem;
 mod routes;
+mod spent;
 mod status;
 mod watch;
 
@@ -156,7 +158,9 @@ impl Desk {
     fn link(&self) -> String {
         let (ip, port) = (self.address.ip(), self.address.port());
         let host = match ip.is_unspecified() {
-            true => format!("localhost:{port}"),
+            // Not by a name: it may lead to another address, and somebody else there.
+            true if ip.is_ipv6() => format!("[::1]:{port}"),
+            true => format!("127.0.0.1:{port}"),
             false => self.address.to_string(),
         };
         format!("http://{host}/#open={}", self.access.new_link())

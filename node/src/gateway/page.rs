@@ -1,6 +1,9 @@
 //! The page's files, in the binary. They hold nothing of the node: whoever may not use it sees how
 //! to be let in, and nothing else.
 
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
 use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -79,6 +82,15 @@ static FILES: &[File] = files! {
     "watch-box.js": JS,
 };
 
+/// What tells one version of a file from another.
+static TAGS: LazyLock<BTreeMap<&'static str, HeaderValue>> = LazyLock::new(|| {
+    let tag = |file: &File| {
+        let digits = hex::encode(&Sha256::digest(file.bytes)[..16]);
+        HeaderValue::try_from(format!("\"{digits}\"")).expect("hexadecimal digits in quotes")
+    };
+    FILES.iter().map(|file| (file.name, tag(file))).collect()
+});
+
 /// The page.
 pub(super) async fn index(headers: HeaderMap) -> Response {
     file("index.html", &headers)
@@ -93,9 +105,8 @@ fn file(name: &str, headers: &HeaderMap) -> Response {
     let Some(file) = FILES.iter().find(|file| file.name == name) else {
         return Problem::no_such_path().into_response();
     };
-    let tag = format!("\"{}\"", hex::encode(&Sha256::digest(file.bytes)[..16]));
-    let known = headers.get(header::IF_NONE_MATCH).is_some_and(|known| known == tag.as_str());
-    let tag = HeaderValue::from_str(&tag).expect("hexadecimal digits in quotes");
+    let tag = TAGS[name].clone();
+    let known = headers.get(header::IF_NONE_MATCH) == Some(&tag);
     // A browser asks each time whether it has changed: a new binary is a new page.
     let fresh = HeaderValue::from_static("no-cache");
     let told = [(header::ETAG, tag), (header::CACHE_CONTROL, fresh)];

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bothways::Node;
 use bothways::config::Plan;
-use bothways::exchange::{Record, RecordFields};
+use bothways::exchange::Record;
 use bothways::service::{ReadRecords, Router};
 use bothways_protocol::NodeName;
 
@@ -67,7 +67,7 @@ impl Reader {
             if page.records.is_empty() {
                 break;
             }
-            let checked = page.records.iter().map(RecordFields::check);
+            let checked = page.records.iter().map(bothways::exchange::RecordFields::check);
             let before = read.records.len();
             read.records.extend(checked.filter_map(std::result::Result::ok));
             read.broken += before + page.records.len() - read.records.len();

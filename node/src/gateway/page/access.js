@@ -10,8 +10,13 @@ export function takeToken() {
   return token;
 }
 
-/** The screen that says how to get in. `problem`: what the node said, where it said something. */
-export function accessScreen({ problem, onOpen }) {
+const USED = "That link was used already, or is too old.";
+
+/**
+ * The screen that says how to get in. `problem`: what the node said, where it said something;
+ * `used`: whether it said so of a link.
+ */
+export function accessScreen({ problem, used = false, onOpen }) {
   const note = el("p.note", { role: "alert" });
   const box = el("input", {
     id: "link",
@@ -29,7 +34,7 @@ export function accessScreen({ problem, onOpen }) {
       await open(token);
       onOpen();
     } catch (error) {
-      fill(note, error.message);
+      fill(note, error.status === 401 ? `${USED} ${error.message}` : error.message);
       note.className = "note tone-refused";
       box.select();
     }
@@ -37,7 +42,8 @@ export function accessScreen({ problem, onOpen }) {
   return el(
     "section.access",
     testid("access"),
-    el("h1", {}, "This browser is not let in yet"),
+    el("h1", {}, problem && problem.status !== 401 ? "The node refuses this browser" : "This browser is not let in yet"),
+    used ? el("p.note.tone-refused", testid("link-used"), USED) : null,
     problem ? el("p.note.tone-refused", {}, problem.message) : null,
     el("p", {}, "A node lets a browser in by a fresh link, which is good once. At the node's terminal, run"),
     el("pre.command.mono", {}, "bothways link NODE"),

@@ -4,6 +4,7 @@ import { call, newKey, Problem } from "./api.js";
 import { el, fill, testid } from "./dom.js";
 import { objectFields } from "./fields.js";
 import { refusalView, resultView } from "./outcome.js";
+import { parseExact } from "./json.js";
 import { say } from "./said.js";
 import { brief } from "./format.js";
 
@@ -66,7 +67,7 @@ export function methodForm({
       if (empties && !json) asFields(values);
       onResult(answered.result);
     } catch (error) {
-      fill(out, refusalView(error));
+      fill(out, refusalView(error, { write: method.effect === "writes" }));
       say(`${method.name}: ${error instanceof Problem ? error.code : "no answer"}. ${error.message}`);
       if (error.field && fields) mark(fields.paths(), error);
     } finally {
@@ -91,6 +92,7 @@ export function methodForm({
 /** A method's verb as a word on a button. */
 export function verb(name) {
   const word = name.split(".").at(-1).replaceAll("_", " ");
+  if (!word) return name;
   return word[0].toUpperCase() + word.slice(1);
 }
 
@@ -137,7 +139,7 @@ function modes({ asFields, asJson, read }) {
 
 function parsedOr(text, otherwise) {
   try {
-    return JSON.parse(text);
+    return parseExact(text);
   } catch {
     return otherwise;
   }

@@ -119,11 +119,11 @@ export function methodsView(root, query) {
         overview(peer, methods),
       );
     }
-    const watch = method.topics?.length ? watchBox({ peer, method }) : null;
+    const watch = method.topics.length ? watchBox({ peer, method }) : null;
     leaveMethod = () => watch?.close();
     fill(
       page,
-      methodPage(peer, method, watch),
+      drawn(() => methodPage(peer, method, watch)),
       el("p.back", {}, el("a", { href: address("methods", { peer }) }, "All methods")),
     );
   };
@@ -151,6 +151,15 @@ export function methodsView(root, query) {
       leaveMethod();
     },
   };
+}
+
+/** What was drawn, or why it could not be: one odd method spoils no other. */
+function drawn(act) {
+  try {
+    return act();
+  } catch (error) {
+    return refusalView(error);
+  }
 }
 
 function methodPage(peer, method, watch) {
@@ -192,7 +201,7 @@ function methodPage(peer, method, watch) {
           "details.card-box",
           {},
           el("summary", {}, "Schemas as JSON"),
-          jsonView({ params: method.params, result: method.result }),
+          jsonView(method.said),
         ),
       ),
     ),

@@ -10,7 +10,7 @@ import { networkTable } from "./network-list.js";
 import { peersOf } from "./network-peers.js";
 import { node } from "./node.js";
 import { refine, address } from "./router.js";
-import { follow, parsed } from "./sse.js";
+import { followShared, parsed } from "./sse.js";
 import { codeChip } from "./tone.js";
 
 const TICKER_MAX = 9;
@@ -78,7 +78,7 @@ export function networkView(root, query) {
   };
 
   const records = [];
-  const live = follow("/v1/exchange/live", {
+  const live = followShared("/v1/exchange/live", {
     onEvent: ({ event, data }) => {
       const record = event === "record" ? parsed(data) : null;
       if (!record) return;

@@ -5,6 +5,7 @@ import { el, fill, testid } from "./dom.js";
 import { day, money, when } from "./format.js";
 import { refusalView } from "./outcome.js";
 import { serviceView } from "./service.js";
+import { stateChip } from "./tone.js";
 
 const items = new Map();
 
@@ -20,7 +21,7 @@ const KIND = {
   columns: [
     { name: "Order", main: true, show: (order) => el("span.lines", {}, lines(order)) },
     { name: "Customer", show: (order) => order.customer },
-    { name: "State", show: (order) => el(`span.chip.state-${order.state}`, {}, order.state) },
+    { name: "State", show: (order) => stateChip(order.state) },
     { name: "Total", num: true, show: (order) => money(order.total, order.currency) },
     { name: "Placed", num: true, show: (order) => el("span", { title: day(order.placed_ms) }, when(order.placed_ms)) },
   ],

@@ -1,6 +1,6 @@
 // What became of a call: the result, or the refusal in the words of the one who answered.
 
-import { Problem, traceOf } from "./api.js";
+import { Problem, Unreachable, traceOf } from "./api.js";
 import { el, testid } from "./dom.js";
 import { micros } from "./format.js";
 import { jsonView } from "./json.js";
@@ -24,15 +24,18 @@ export function resultView({ result, traceparent, us }, { open = true } = {}) {
   );
 }
 
-/** A refusal, or that there was no answer. */
-export function refusalView(error) {
+const UNKNOWN = "Whether it was done is not known. Sent again as it stands, it keeps its key and acts once.";
+
+/** A refusal, or that there was no answer; `write`: whether something was to be done by it. */
+export function refusalView(error, { write = false } = {}) {
   if (!(error instanceof Problem)) {
+    const unanswered = error instanceof Unreachable;
     return el(
       "div.outcome.tone-failed",
       testid("refusal"),
-      el("div.outcome-head", {}, el("span.chip.tone-failed", {}, "no answer")),
+      el("div.outcome-head", {}, el("span.chip.tone-failed", {}, unanswered ? "no answer" : "this page failed")),
       el("p.detail", {}, error.message),
-      el("p.hint", {}, "Whether it was done is not known. Sent again as it stands, it keeps its key and acts once."),
+      unanswered && write ? el("p.hint", {}, UNKNOWN) : null,
     );
   }
   const { body, code, traceparent, field } = error;
@@ -54,7 +57,7 @@ export function refusalView(error) {
       {},
       field ? row("field", el("code", {}, field)) : null,
       rest.map(([name, value]) => row(name, el("code", {}, typeof value === "string" ? value : JSON.stringify(value)))),
-      body.retry ? row("retry", `${RETRY[body.retry] ?? body.retry}${wait}`) : null,
+      body.retry ? row("retry", `${Object.hasOwn(RETRY, body.retry) ? RETRY[body.retry] : body.retry}${wait}`) : null,
     ),
   );
 }

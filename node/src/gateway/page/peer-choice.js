@@ -14,6 +14,15 @@ export function peerChoice(onChoose) {
   const node = el("label.at-peer", {}, el("span", {}, "at"), select);
   let abort = new AbortController();
   let chosen = null;
+  const names = new Set();
+  const offer = (peer) => {
+    names.add(peer);
+    fill(
+      select,
+      [...names].sort().map((name) => el("option", { value: name }, name)),
+    );
+    select.value = chosen ?? peer;
+  };
   const choose = (peer) => {
     if (peer === chosen) return;
     chosen = peer;
@@ -23,25 +32,25 @@ export function peerChoice(onChoose) {
   return {
     node,
     choose,
+    /** Looks for more peers; the one that is chosen stays. */
+    async refresh(method) {
+      const { signal } = abort;
+      await peersWith(method, (peer) => !signal.aborted && offer(peer), { signal });
+    },
     /** Asks all peers again; takes the wanted one, else the first, else the first that answers. */
     async seek(method, wanted) {
       abort.abort();
       abort = new AbortController();
       const { signal } = abort;
-      const names = new Set();
-      chosen = null;
+      names.clear();
+      chosen = undefined;
       const [first] = answering();
       if (!wanted && first) await methodOf(first, method).catch(() => null);
       if (signal.aborted) return;
       const found = await peersWith(
         method,
         (peer) => {
-          names.add(peer);
-          fill(
-            select,
-            [...names].sort().map((name) => el("option", { value: name }, name)),
-          );
-          select.value = chosen ?? peer;
+          offer(peer);
           if (!chosen && (!wanted || wanted === peer)) choose(peer);
         },
         { signal },

@@ -32,7 +32,7 @@ export function actionsOf(methods, service) {
 export function openAction({ peer, method, item, one, suggest }) {
   const fields = fieldsOf(method.params, method.params);
   const values = item
-    ? Object.fromEntries(fields.map(({ name }) => [name, name === "expect" ? item.revision : item[name]]))
+    ? Object.fromEntries(fields.map(({ name }) => [name, name === "expect" ? item.revision : Object.hasOwn(item, name) ? item[name] : undefined]))
     : {};
   const form = methodForm({ peer, method, values, suggest, danger: TAKES.test(method.name), empties: !item });
   const first = fields.find(({ name }) => !item || !KNOWN.has(name));

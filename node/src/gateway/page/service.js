@@ -1,20 +1,23 @@
 // One service at one peer: its records as a table, and what can be done to them as forms. What can
 // be done is what the peer's methods say; whether it may be done, the peer answers.
 
-import { methodsOf } from "./catalog.js";
+import { answering, methodsOf } from "./catalog.js";
 import { arrange, el, fill, testid } from "./dom.js";
 import { verb } from "./form.js";
 import { count } from "./format.js";
 import { icon } from "./icons.js";
 import { jsonView } from "./json.js";
+import { node } from "./node.js";
 import { refusalView } from "./outcome.js";
-import { openPanel } from "./panel.js";
+import { closePanel, openPanel, panelTag } from "./panel.js";
 import { peerChoice } from "./peer-choice.js";
 import { followRecords, TOLD } from "./records.js";
 import { refine } from "./router.js";
 import { choicesOf, fieldsOf } from "./schema.js";
 import { actionsOf, openAction } from "./service-actions.js";
 
+/** Before the id of the record whose details are open. */
+const TAG = "record ";
 const STATES = {
   reading: "reading…",
   read: "",
@@ -86,7 +89,14 @@ export function serviceView(root, query, kind) {
     records?.close();
     records = null;
     peer = next;
+    methods = [];
     rows = new Map();
+    latest = { items: [], state: peer ? "reading" : "read" };
+    more.hidden = true;
+    fill(body);
+    for (const part of [summary, creates, segments, notes, aside]) fill(part);
+    if (panelTag()?.startsWith?.(TAG)) closePanel(false);
+    fill(place, el("p.empty", {}, "Reading…"));
     if (!peer)
       return fill(
         place,
@@ -94,20 +104,32 @@ export function serviceView(root, query, kind) {
           "div.empty-state",
           {},
           el("h2", {}, `No peer offers ${kind.service}`),
-          el("p", {}, `None of the peers that answer here enables ${listName}. A node that does appears by itself.`),
+          el("p", {}, `None of the peers that answer here enables ${listName}. One that does, and connects, appears here.`),
         ),
       );
-    latest = { items: [], state: "reading" };
     try {
-      methods = await methodsOf(peer);
+      const found = await methodsOf(next);
+      if (peer !== next) return;
+      if (!found.some((method) => method.name === listName)) {
+        fill(place);
+        return fill(notes, el("p.note.tone-refused", {}, `${next} does not enable ${listName}.`));
+      }
+      methods = found;
+      offerCreates();
+      offerChoices();
+      kind.aside?.({ place: asidePlace(), peer, methods });
+      listNow();
     } catch (error) {
-      return fill(notes, refusalView(error));
+      if (peer !== next) return;
+      fill(place);
+      fill(notes, refusalView(error));
     }
-    if (peer !== next) return;
-    offerCreates();
-    offerChoices();
-    kind.aside?.({ place: aside, peer, methods });
-    listNow();
+  };
+  // Of its own for each peer: what comes late for a former one is shown nowhere.
+  const asidePlace = () => {
+    const own = el("div");
+    fill(aside, own);
+    return own;
   };
   const named = (name) => methods.find((method) => method.name === name);
   const listNow = () => {
@@ -120,6 +142,7 @@ export function serviceView(root, query, kind) {
       list: named(listName),
       params,
       accepts: (item) => !kind.accepts || kind.accepts(item, chosen),
+      reaches: kind.reaches,
       onChange: (next) => {
         latest = next;
         draw();
@@ -148,6 +171,7 @@ export function serviceView(root, query, kind) {
   };
   const offerChoices = () => {
     const list = named(listName);
+    if (!list) return fill(segments);
     const field = fieldsOf(list.params, list.params).find(({ name }) => name === kind.choice);
     const words = field && choicesOf(field.schema);
     if (!words) return fill(segments);
@@ -168,22 +192,24 @@ export function serviceView(root, query, kind) {
       ),
     );
   };
-  const openForm = (method, item) => openAction({ peer, method, item, one: kind.one, suggest: kind.suggest?.(peer) });
+  const openForm = (method, item, at = peer) =>
+    openAction({ peer: at, method, item, one: kind.one, suggest: kind.suggest?.(at) });
   const openItem = (item) => {
     openPanel({
       title: kind.title === "People" ? (item.name ?? item.id) : `${kind.one} ${item.id.slice(-6)}`,
       content: [actions(item), jsonView(item)],
-      tag: item.id,
+      tag: `${TAG}${item.id}`,
     });
   };
-  const actions = (item) =>
+  // A button is for the peer that it was drawn for, whoever is shown when it is pressed.
+  const actions = (item, at = peer) =>
     el(
       "div.actions",
       {},
       actionsHere().changes.map((method) =>
         el(
           "button",
-          { type: "button", ...testid(`action-${method.name}`), on: { click: () => openForm(method, item) } },
+          { type: "button", ...testid(`action-${method.name}`), on: { click: () => openForm(method, item, at) } },
           verb(method.name),
         ),
       ),
@@ -191,6 +217,7 @@ export function serviceView(root, query, kind) {
 
   const draw = () => {
     const { items, state, problem, more: further } = latest;
+    if (!records || state === "reading") return;
     const wanted = filter.value.trim().toLowerCase();
     const found = wanted ? items.filter((item) => JSON.stringify(item).toLowerCase().includes(wanted)) : items;
     fill(
@@ -220,7 +247,7 @@ export function serviceView(root, query, kind) {
       "tr",
       { ...testid(kind.row), "data-id": item.id, class: item[TOLD] ? "told" : "" },
       kind.columns.map((column) => {
-        const shown = column.show(item);
+        const shown = shownBy(column, item);
         if (column.main)
           return el(
             "th",
@@ -231,6 +258,14 @@ export function serviceView(root, query, kind) {
       }),
       el("td.acts", {}, actions(item)),
     );
+  // A record that is not as its service says is shown all the same.
+  const shownBy = (column, item) => {
+    try {
+      return column.show(item);
+    } catch {
+      return el("span.dim", {}, "?");
+    }
+  };
   const nothing = (filtered) =>
     filtered
       ? el("div.empty-state", {}, el("h2", {}, "Nothing fits"), el("p", {}, "No record here holds that text."))
@@ -248,9 +283,18 @@ export function serviceView(root, query, kind) {
           ),
         );
 
-  choice.seek(listName, query.peer);
+  let wantedPeer = query.peer;
+  let known = null;
+  const stop = node.follow(({ status }) => {
+    const names = answering(status).join("\n");
+    if (names === known) return;
+    known = names;
+    if (!peer) choice.seek(listName, wantedPeer);
+    else choice.refresh(listName);
+  });
   return {
     update: (next) => {
+      wantedPeer = next.peer;
       if (next.peer && next.peer !== peer) choice.choose(next.peer);
       const wanted = kind.choice ? (next[kind.choice] ?? "") : "";
       if (wanted !== chosen) {
@@ -260,8 +304,13 @@ export function serviceView(root, query, kind) {
         if (peer) listNow();
       }
     },
-    reload: () => (records ? records.reload() : choice.seek(listName, query.peer)),
+    reload: () => {
+      if (!peer) choice.seek(listName, wantedPeer);
+      else if (records) records.reload();
+      else use(peer);
+    },
     leave: () => {
+      stop();
       choice.close();
       records?.close();
     },

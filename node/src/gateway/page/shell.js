@@ -4,9 +4,10 @@ import { el, fill, testid } from "./dom.js";
 import { when } from "./format.js";
 import { icon, roleIcon } from "./icons.js";
 import { showKeys } from "./keys.js";
-import { node, retryNow } from "./node.js";
+import { leave, node, retryNow } from "./node.js";
 import { VIEWS, address } from "./router.js";
 import { say } from "./said.js";
+import { kept } from "./store.js";
 import { visible } from "./visible.js";
 
 const STATES = { starting: "connecting", live: "live", lost: "lost", access: "no access" };
@@ -34,6 +35,17 @@ export function drawShell() {
         "button.icon-button.wide-only",
         { type: "button", "aria-label": "Keys", title: "Keys (?)", on: { click: showKeys } },
         icon("keys"),
+      ),
+      el(
+        "button.icon-button.while-in",
+        {
+          type: "button",
+          "aria-label": "Leave",
+          title: "Leave: this browser needs a fresh link to come back",
+          ...testid("leave"),
+          on: { click: leave },
+        },
+        icon("leave"),
       ),
     ),
   );
@@ -76,7 +88,7 @@ function turnTheme() {
   const root = document.documentElement;
   const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
   root.dataset.theme = dark ? "light" : "dark";
-  localStorage.setItem("bothways.theme", root.dataset.theme);
+  kept.set("bothways.theme", root.dataset.theme);
   say(`${root.dataset.theme} colours`);
 }
 
@@ -85,17 +97,18 @@ function keepBanner() {
   let counting = null;
   let hiding = null;
   node.follow((now, before) => {
-    if (now.phase === "lost" && before.phase !== "lost") {
+    if (now.phase === "lost" && (before.phase !== "lost" || before.problem?.message !== now.problem?.message)) {
       clearTimeout(hiding);
-      const wait = el("span.num");
+      // What counts down each second is not read aloud.
+      const wait = el("span.num", { "aria-hidden": "true" });
       const since = now.seenAt ? `What you see is from ${when(now.seenAt)}. ` : "";
       fill(
         place,
         el(
           "div.banner.banner-lost",
           testid("banner-lost"),
-          el("strong", {}, `Lost ${now.status?.name ?? "the node"}.`),
-          el("span", {}, since, wait),
+          el("strong", {}, now.problem ? now.problem.message : `Lost ${now.status?.name ?? "the node"}.`),
+          el("span", {}, since, el("span.unseen", {}, "It is asked again by itself."), wait),
           el("button", { type: "button", on: { click: retryNow } }, "Try now"),
         ),
       );

@@ -54,7 +54,12 @@ export function tone(code, lost) {
 /** A code as a small coloured word. */
 export function codeChip(code, lost) {
   const words = lost && lost !== "record_missing" ? (LOST[lost] ?? lost) : code;
-  return el(`span.chip.tone-${tone(code, lost)}`, words ?? "unknown");
+  return el(`span.chip.tone-${tone(code, lost)}`, {}, words ?? "unknown");
+}
+
+/** How far a record has come, as its service says. */
+export function stateChip(state) {
+  return el("span.chip", { "data-state": state }, state ?? "–");
 }
 
 /** What was sent and came to nothing, in words. */

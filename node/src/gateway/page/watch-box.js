@@ -1,6 +1,5 @@
 // Watching a service: events as they are told, the newest first.
 
-import { Problem } from "./api.js";
 import { el, fill, testid } from "./dom.js";
 import { jsonView } from "./json.js";
 import { refusalView } from "./outcome.js";
@@ -41,7 +40,6 @@ export function watchBox({ peer, method }) {
     watch = follow(`/v1/watch/${encodeURIComponent(peer)}?${query}`, {
       onEvent: ({ event, data }) => {
         const told = parsed(data) ?? {};
-        if (event === "problem") return fill(out, refusalView(new Problem(told, told.status ?? 500)));
         list.prepend(
           el(
             "li",
