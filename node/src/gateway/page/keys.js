@@ -66,7 +66,7 @@ export function showKeys() {
     title: "Keys",
     content: [
       el("dl.keys", {}, rows),
-      el("p", {}, box, " ", el("label", { for: "single-keys" }, "Single keys: 1 – 6, /, n, ? and Space")),
+      el("p.switch-line", {}, box, el("label", { for: "single-keys" }, "Single keys: 1 – 6, /, n, ? and Space")),
       el("p.hint", {}, "Turn them off where speech or another device presses keys by accident. This browser keeps the choice."),
     ],
   });
