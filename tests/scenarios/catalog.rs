@@ -285,7 +285,7 @@ async fn a_shell_completes_peers_and_what_a_running_peer_enables() {
     let topics = self::offered(&program, &["bothways", "watch", "hub", "people.d"]).await;
     assert_eq!(topics, ["people.deleted"]);
     let methods = self::offered(&program, &["bothways", "methods", "hub", "node."]).await;
-    assert_eq!(methods, ["node.methods", "node.ping"]);
+    assert_eq!(methods, ["node.methods", "node.ping", "node.records"]);
 
     hub.kill().await;
     assert_eq!(offered(&["hub", "people."]).await, [""; 0]);

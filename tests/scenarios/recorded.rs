@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bothways::exchange::{Direction, Record};
-use bothways::protocol::Trace;
+use bothways::protocol::{Role, Trace};
 use bothways_tests::{
     CallBack, Echo, Lab, Network, Relay, Slow, records_of, soon, until_records, until_session,
 };
@@ -81,4 +81,22 @@ async fn a_request_under_the_span_of_another_program_is_part_of_its_trace_with_a
     assert_ne!(first.span_id, browser.span_id());
     assert!(of_trace.iter().any(|record| record.dir == back), "what the hub asks back: {asked:?}");
     assert_eq!((of_trace.len(), asked.len()), (2, 3), "the next one is of its own: {asked:?}");
+}
+
+#[tokio::test]
+async fn a_request_that_is_never_sent_leaves_a_record_that_says_so() {
+    let network = Network::new();
+    let hub = network.node("hub").listening().start().await;
+    let kiosk = network.node("kiosk").role(Role::Client).dialing(&hub).start().await;
+    until_session(&kiosk, "hub").await;
+    until_session(&hub, "kiosk").await;
+
+    echo(&hub, "kiosk").await.unwrap_err();
+    echo(&hub, "nobody").await.unwrap_err();
+
+    let records = hub.recent();
+    let told: Vec<_> =
+        records.iter().map(|record| (record.peer.as_str(), record.code.as_str())).collect();
+    assert_eq!(told, [("kiosk", "permission_denied"), ("nobody", "unavailable")]);
+    assert!(records.iter().all(|record| (record.sent_bytes, record.attempt) == (0, 1)));
 }
