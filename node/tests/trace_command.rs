@@ -150,5 +150,5 @@ fn segments_of_a_data_folder_are_read_and_a_torn_last_line_is_passed_over_in_sil
 fn without_logs_and_without_a_network_it_says_what_to_do() {
     let (code, _, messages) = Logs::new().run(&["list"]);
     assert_eq!(code, 7);
-    assert!(messages.contains("hint: name logs with --from"), "{messages}");
+    assert!(messages.contains("hint: name logs or nodes with --from"), "{messages}");
 }
