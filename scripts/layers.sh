@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 crates=(protocol certs node tests)
-layers=(clock visible json network config exchange metrics logs store transport session client service domain bench node services gateway control)
+layers=(clock visible json network config exchange metrics logs otlp store transport session client service domain bench node services gateway control)
 # What the lower crates do without, because they only compute.
 protocol_without='\b(tokio|quinn|rustls)::|std::(fs|net|thread|process|time::(Instant|SystemTime))\b'
 certs_without='\b(tokio|quinn)::|std::net::(Tcp|Udp)|std::thread\b'

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs every test: unit, documentation, scenarios with real nodes, the program as a user runs it, a
-# few rounds of scripts/faults.sh, the page in a browser.
+# few rounds of scripts/faults.sh, spans in a real OpenTelemetry receiver, the page in a browser.
 # Installs what they need (Debian packages, through apt) and says what could not be run.
 #
 #   scripts/test.sh            all
@@ -38,6 +38,13 @@ status=0
 cargo test --workspace --locked --no-fail-fast -- "$@" || status=$?
 if [ $# -eq 0 ]; then
     ./scripts/launch.sh --once || { status=1; echo 'test: launch.sh --once failed' >&2; }
+    otlp=0
+    ./scripts/otlp.sh || otlp=$?
+    case $otlp in
+        0) ;;
+        3) missing+=('rotel: no OpenTelemetry receiver looks at the spans') ;;
+        *) status=1; echo 'test: otlp.sh failed' >&2 ;;
+    esac
     if [ "$browser" = yes ]; then
         ./tests/page/run.sh || { status=1; echo 'test: the page failed' >&2; }
     fi

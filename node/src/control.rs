@@ -65,7 +65,7 @@ pub enum ControlError {
         source: io::Error,
     },
     /// The node has no page.
-    #[error("the node at {} has no page: start it with --http", .0.display())]
+    #[error("the node at {} has no page: start it with --http, or say http.listen in its configuration", .0.display())]
     NoPage(PathBuf),
     /// The system refuses.
     #[error("{}: {source}", .path.display())]

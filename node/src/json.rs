@@ -1,9 +1,13 @@
 //! JSON for people, CBOR for the wire.
 //!
-//! JSON → CBOR loses nothing; what it would lose (whole numbers beyond 64 bits, a key given twice)
-//! is refused. An object `{"$bytes": …}` with base64url (RFC 4648 §5) is bytes. CBOR → JSON shows what JSON cannot say in CBOR's diagnostic notation, as text
-//! (RFC 8949 §8): bytes as `"h'0a0b'"`, `"NaN"`, `"Infinity"`, whole numbers beyond 64 bits in
-//! decimal digits, tags as `{"tag": 37, "value": …}`; a map key that is no text as its JSON.
+//! JSON → CBOR: whole numbers beyond 64 bits and a key given twice are refused, since they would be
+//! lost; other numbers are 64-bit floats. An object of the one key `$bytes` is the bytes that its
+//! base64url (RFC 4648 §5) stands for.
+//!
+//! CBOR → JSON shows what JSON cannot say in CBOR's diagnostic notation, as text (RFC 8949 §8): bytes
+//! as `"h'0a0b'"`, `"NaN"`, `"Infinity"`, whole numbers beyond 64 bits in decimal digits, tags as
+//! `{"tag": 37, "value": …}`. A map key that is a number or bytes stands as its text; one that has
+//! parts of its own, as the bytes that encode it: JSON within JSON would grow with each level.
 
 use std::collections::HashSet;
 
@@ -168,7 +172,7 @@ pub fn named(entries: &[(Value, Value)]) -> Vec<(String, Shown<'_>)> {
     let mut taken = HashSet::new();
     let mut named = Vec::with_capacity(entries.len());
     for (key, value) in entries {
-        let name = text(key);
+        let name = key_text(key);
         let mut free = name.clone();
         for count in 2.. {
             if taken.insert(free.clone()) {
@@ -179,6 +183,20 @@ pub fn named(entries: &[(Value, Value)]) -> Vec<(String, Shown<'_>)> {
         named.push((free, Shown(value)));
     }
     named
+}
+
+/// A key of a map as text, no longer than a few times its encoding.
+fn key_text(key: &Value) -> String {
+    match key {
+        Value::Array(_) | Value::Map(_) | Value::Tag(..) => {
+            let mut bytes = Vec::new();
+            match ciborium::into_writer(key, &mut bytes) {
+                Ok(()) => format!("h'{}'", hex::encode(bytes)),
+                Err(error) => error.to_string(),
+            }
+        }
+        plain => text(plain),
+    }
 }
 
 /// An item in one line: text as it is, anything else as JSON.
@@ -270,6 +288,17 @@ mod tests {
     fn no_entry_of_a_map_is_hidden() {
         let keys = [Value::Text("1".into()), 1.into(), Value::Bytes(vec![1]), Value::Array(vec![])];
         let map = Value::Map(keys.into_iter().map(|key| (key, Value::Null)).collect());
-        assert_eq!(of(&map), r#"{"1":null,"1 (2)":null,"h'01'":null,"[]":null}"#);
+        assert_eq!(of(&map), r#"{"1":null,"1 (2)":null,"h'01'":null,"h'80'":null}"#);
+    }
+
+    #[test]
+    fn keys_within_keys_do_not_make_a_small_item_large() {
+        let mut key = Value::Text("\\\"".into());
+        for _ in 0..14 {
+            key = Value::Map(vec![(key, Value::Null)]);
+        }
+        let mut encoded = Vec::new();
+        ciborium::into_writer(&key, &mut encoded).unwrap();
+        assert!(of(&key).len() < 4 * encoded.len(), "{} of {}", of(&key).len(), encoded.len());
     }
 }

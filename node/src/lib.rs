@@ -51,6 +51,7 @@ pub mod logs;
 mod metrics;
 mod network;
 mod node;
+mod otlp;
 pub mod service;
 mod services;
 mod session;

@@ -90,6 +90,9 @@ impl fmt::Debug for Trace {
 #[error("no traceparent: 00-<32 hex digits>-<16 hex digits>-<2 hex digits>, ids not zero")]
 pub struct TraceError;
 
+/// Reads a `traceparent`, of version 00 or of a later one: of that, as much as version 00 has, and of
+/// its flags the one that says that the trace is recorded (W3C Trace Context, "Versioning of
+/// traceparent").
 impl FromStr for Trace {
     type Err = TraceError;
 
@@ -97,11 +100,14 @@ impl FromStr for Trace {
         let mut parts = text.split('-');
         let mut part = || parts.next().ok_or(TraceError);
         let (version, trace, span, flags) = (part()?, part()?, part()?, part()?);
+        let [version] = bytes_of(version)?;
         let lower = !text.bytes().any(|c| c.is_ascii_uppercase());
-        if version != "00" || parts.next().is_some() || !lower {
+        // Version ff is none, and only a later version has more parts.
+        if version == 0xff || (version == 0 && parts.next().is_some()) || !lower {
             return Err(TraceError);
         }
         let [flags] = bytes_of(flags)?;
+        let flags = if version == 0 { flags } else { flags & SAMPLED };
         let found = Self::new(bytes_of(trace)?, bytes_of(span)?).ok_or(TraceError)?;
         Ok(Self { flags, ..found })
     }
@@ -182,6 +188,17 @@ mod tests {
         let next = trace.with_span([9; 8]).unwrap();
         assert_eq!(next.to_string(), "00-0af7651916cd43dd8448eb211c80319c-0909090909090909-03");
         assert_eq!(trace.with_span([0; 8]), None);
+    }
+
+    #[test]
+    fn of_a_later_version_as_much_is_read_as_this_one_knows() {
+        let trace: Trace = TEXT.parse().unwrap();
+        for later in [TEXT.replacen("00", "01", 1), TEXT.replacen("00", "cc", 1) + "-what-ever"] {
+            assert_eq!(later.parse(), Ok(trace), "{later}");
+        }
+        let unknown = format!("01{}fe", &TEXT[2..53]).parse::<Trace>().unwrap();
+        assert_eq!(&unknown.to_string()[53..], "00");
+        assert_eq!(TEXT.replacen("00", "ff", 1).parse::<Trace>(), Err(TraceError));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 // What a person sees and does on a node's page. One sentence per test.
 
 import { attacks } from "./attacks.mjs";
-import { call, check, dev, runAll, same, shot, until, view } from "./harness.mjs";
+import { call, check, dev, link, runAll, same, shot, until, view } from "./harness.mjs";
 
 async function the_nodes_appear_with_their_roles(browser) {
   const page = await (await browser()).at("desk");
@@ -79,6 +79,29 @@ async function who_has_no_link_is_told_how_to_get_one(browser) {
   check(!(await stranger.locator("body").innerText()).includes("kiosk"), "a stranger sees the nodes");
 }
 
+async function who_leaves_needs_a_fresh_link(browser) {
+  const page = await (await browser()).at("desk");
+  await page.getByTestId("leave").click();
+  await page.getByTestId("access").waitFor();
+  await page.reload();
+  await page.getByTestId("access").waitFor();
+  await page.getByLabel("Link").fill(await link("desk"));
+  await page.getByRole("button", { name: "Open" }).click();
+  await page.getByTestId("node-card-hub").waitFor();
+}
+
+async function a_message_that_is_shown_is_delivered(browser) {
+  const page = await (await browser()).at("desk");
+  await view(page, "messages", "?peer=hub");
+  await page.getByText("live", { exact: true }).last().waitFor();
+  const { id } = await call("hub", "messages.send", { to: "desk", text: "Can you see this?" });
+  const row = page.getByTestId("message-row").and(page.locator(`[data-id="${id}"]`));
+  await row.filter({ hasText: "delivered" }).waitFor();
+  await row.getByTestId("action-messages.read").click();
+  await page.getByTestId("form-messages.read").getByRole("button", { name: "Read" }).click();
+  await row.filter({ hasText: "read" }).waitFor();
+}
+
 async function everything_is_reached_by_the_keyboard(browser) {
   const page = await (await browser()).at("desk");
   await page.keyboard.press("Tab");
@@ -119,6 +142,8 @@ await runAll([
   a_refusal_is_shown_as_the_server_worded_it,
   a_request_passes_in_the_picture_of_both_ends,
   who_has_no_link_is_told_how_to_get_one,
+  who_leaves_needs_a_fresh_link,
+  a_message_that_is_shown_is_delivered,
   everything_is_reached_by_the_keyboard,
   ...attacks,
   a_node_that_is_lost_is_missed_and_greeted_when_it_is_back,

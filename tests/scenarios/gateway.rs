@@ -20,8 +20,12 @@ pub(crate) struct Browser {
 
 impl Browser {
     pub(crate) async fn at(setup: Setup) -> Self {
+        Self::answering(setup, Router::default()).await
+    }
+
+    pub(crate) async fn answering(setup: Setup, router: Router) -> Self {
         let plan = setup.plan();
-        let node = Node::start(plan.clone(), Router::default()).await.unwrap();
+        let node = Node::start(plan.clone(), router).await.unwrap();
         let http = HttpPlan::at("127.0.0.1:0".parse().unwrap());
         let gateway = Gateway::open(&http, &plan, node.clone()).await.unwrap();
         let address = gateway.address();
@@ -228,6 +232,38 @@ async fn each_record_of_the_node_is_told_as_it_is_made_and_can_be_looked_up() {
     }
 }
 
+/// From a peer that names the node among its readers; another one is said to be missing.
+#[tokio::test]
+async fn both_ends_of_a_request_are_told_where_the_peer_gives_its_records() {
+    let network = Network::new();
+    let lab = Lab::new();
+    let hub = network.node("hub").listening().answering(lab.routes());
+    let hub = hub.readers(&["desk"]).start().await;
+    let other = network.node("other").listening().answering(lab.routes()).start().await;
+    let desk = network.node("desk").dialing(&hub).dialing(&other);
+    let browser = Browser::at(desk).await;
+    until_session(&browser.node, "hub").await;
+    until_session(&browser.node, "other").await;
+    let echo =
+        |peer: &str| Asked::post(&format!("/v1/call/{peer}/lab.echo"), &json!({ "text": "hello" }));
+    for peer in ["hub", "other", "hub"] {
+        assert_eq!(browser.ask(echo(peer)).await.status, 200);
+        let past = browser.ask(Asked::get("/v1/exchange?method=lab.echo&last=1")).await.json();
+        let request = &past["exchanges"][0]["requests"][0];
+        assert_eq!((&request["to"], &request["out"]["node"]), (&json!(peer), &json!("desk")));
+        assert_eq!(past["missing"], json!(["other"]));
+        match peer {
+            "hub" => {
+                assert_eq!(request["in"]["node"], "hub", "{request}");
+                assert_eq!(request["lost"], json!(null));
+            }
+            _ => assert_eq!(request["lost"], "record_missing"),
+        }
+    }
+    let past = browser.ask(Asked::get("/v1/exchange?last=1000")).await.json().to_string();
+    assert!(!past.contains("node.records"), "what draws the picture is not in it: {past}");
+}
+
 #[tokio::test]
 async fn the_interface_is_described_as_open_api() {
     let (_hub, _services, browser) = hub_and_browser(Router::default()).await;
@@ -236,9 +272,9 @@ async fn the_interface_is_described_as_open_api() {
     let create = &told["paths"]["/v1/call/hub/people.create"]["post"];
     let body = &create["requestBody"]["content"]["application/json"];
     assert_eq!(body["schema"]["properties"]["name"]["type"], "string");
-    assert_eq!(create["parameters"].as_array().unwrap().len(), 2, "a write has a key");
+    assert_eq!(create["parameters"].as_array().unwrap().len(), 3, "a write has a key");
     let list = &told["paths"]["/v1/call/hub/people.list"]["post"];
-    assert_eq!(list["parameters"].as_array().unwrap().len(), 1, "a read has none");
+    assert_eq!(list["parameters"].as_array().unwrap().len(), 2, "a read has none");
     let topics = &told["paths"]["/v1/watch/hub"]["get"]["parameters"][0]["schema"]["items"];
     assert!(topics["examples"].as_array().unwrap().contains(&json!("people.created")));
     let nobody = browser.ask(Asked::get("/v1/openapi.json?peer=nobody")).await;
@@ -274,4 +310,57 @@ async fn it_says_whether_it_lives_and_is_ready_to_anyone() {
     assert_eq!(Asked::get("/healthz").to(browser.address).await.status, 200);
     let heard = Asked::get("/readyz").to(browser.address).await;
     assert_eq!((heard.status, &heard.json()["code"]), (503, &json!("unavailable")));
+}
+
+#[tokio::test]
+async fn what_the_node_counts_is_told_to_those_who_are_let_in() {
+    let (_hub, _services, browser) = hub_and_browser(Router::default()).await;
+    browser.ask(create("Ann")).await;
+    let heard = browser.ask(Asked::get("/metrics")).await;
+    assert!(heard.field("content-type").unwrap().starts_with("text/plain; version=0.0.4"));
+    let counted = heard.body.lines().find(|line| {
+        line.starts_with("rpc_client_call_duration_seconds_count") && line.contains("people.create")
+    });
+    assert!(counted.is_some_and(|line| line.ends_with(" 1")), "{}", heard.body);
+    assert_eq!(Asked::get("/metrics").to(browser.address).await.status, 401);
+}
+
+#[tokio::test]
+async fn a_browser_watches_what_its_own_node_keeps() {
+    let network = Network::new();
+    let setup = network.node("hub").listening();
+    let plan = network.node("hub").plan();
+    let services = Services::open(&plan).unwrap();
+    let browser = Browser::answering(setup, services.router()).await;
+    let watch = Asked::get("/v1/watch/hub?topic=people.*").fields(browser.pass());
+    let mut stream = watch.stream(browser.address).await;
+    browser.ask(create("Ann")).await;
+    assert_eq!(stream.next().await.unwrap().json()["body"]["name"], "Ann");
+}
+
+#[tokio::test]
+async fn a_trace_that_comes_with_a_request_goes_on_and_one_that_does_not_begins() {
+    let (hub, _services, browser) = hub_and_browser(Router::default()).await;
+    let (trace, span) = ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331");
+    let said = format!("00-{trace}-{span}-01");
+    let heard = browser.ask(create("Ann").field("traceparent", &said)).await;
+    assert_eq!(heard.field("traceparent"), Some(said.as_str()));
+    let record = browser.node.recent().pop().unwrap();
+    assert_eq!(record.trace_id.to_string(), trace);
+    assert_eq!(record.parent_id.unwrap().to_string(), span);
+    let at_hub = || hub.recent().into_iter().find(|one| one.span_id == record.span_id);
+    soon("the other end's record", async {
+        while at_hub().is_none() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+
+    for said in ["nonsense", "00-00000000000000000000000000000000-b7ad6b7169203331-01"] {
+        let refused = browser.ask(create("").field("traceparent", said)).await;
+        let told = refused.field("traceparent").unwrap().to_owned();
+        let record = browser.node.recent().pop().unwrap();
+        assert_eq!(record.trace_id.to_string(), told.split('-').nth(1).unwrap());
+        assert_eq!((record.parent_id, refused.status), (None, 400));
+    }
 }

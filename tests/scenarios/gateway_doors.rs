@@ -230,19 +230,62 @@ async fn streams_of_events_are_counted_and_give_their_place_back() {
     }
 }
 
-/// Those beyond the bound wait until somebody goes; nobody is turned away, and nothing breaks.
+/// The oldest stranger has to go; who was let in stays, whatever it does.
 #[tokio::test]
-async fn who_comes_when_the_house_is_full_waits_for_somebody_to_go() {
+async fn a_house_full_of_strangers_shuts_nobody_out() {
     let (_hub, _services, browser) = with_ann().await;
-    let mut idle = Vec::new();
-    for _ in 0..300 {
-        idle.push(TcpStream::connect(browser.address).await.unwrap());
+    let live = Asked::get("/v1/status/live").fields(browser.pass());
+    let mut live = live.stream(browser.address).await;
+    let mut strangers = Vec::new();
+    for _ in 0..600 {
+        strangers.push(TcpStream::connect(browser.address).await.unwrap());
     }
-    let mut late = TcpStream::connect(browser.address).await.unwrap();
-    let asked = format!("GET /healthz HTTP/1.1\r\nhost: {}\r\n\r\n", browser.address);
-    late.write_all(asked.as_bytes()).await.unwrap();
-    drop(idle);
-    let mut answer = [0; 12];
-    bothways_tests::soon("an answer", late.read_exact(&mut answer)).await.unwrap();
-    assert_eq!(&answer, b"HTTP/1.1 200");
+    assert_eq!(Asked::get("/healthz").to(browser.address).await.status, 200);
+    assert_eq!(browser.ask(Asked::get("/v1/status")).await.status, 200);
+    for _ in 0..3 {
+        assert!(live.next().await.is_some());
+    }
+    drop(strangers);
+}
+
+#[tokio::test]
+async fn a_browser_that_leaves_is_told_nothing_more() {
+    let (_hub, _services, browser) = with_ann().await;
+    let live = Asked::get("/v1/status/live").fields(browser.pass());
+    let mut live = live.stream(browser.address).await;
+    assert!(live.next().await.is_some());
+    assert_eq!(browser.ask(Asked::post("/v1/close", &json!({}))).await.status, 204);
+    bothways_tests::soon("the stream's end", async { while live.next().await.is_some() {} }).await;
+}
+
+#[tokio::test]
+async fn what_is_said_twice_or_in_two_places_is_not_believed() {
+    let (_hub, _services, browser) = with_ann().await;
+    let twice = |name: &str, first: &str, second: &str| {
+        let [cookie, proof] = browser.pass();
+        format!(
+            "GET /v1/status HTTP/1.1\r\nhost: {}\r\n{}: {}\r\n{}: {}\r\n\
+             {name}: {first}\r\n{name}: {second}\r\nconnection: close\r\n\r\n",
+            browser.address, cookie.0, cookie.1, proof.0, proof.1
+        )
+    };
+    let here = format!("http://{}", browser.address);
+    let elsewhere = format!(
+        "GET http://evil.example/healthz HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n",
+        browser.address
+    );
+    let table = [
+        (twice("sec-fetch-site", "same-origin", "cross-site"), "403"),
+        (twice("origin", &here, "http://evil.example"), "403"),
+        (twice("bothways-proof", "a", "b"), "401"),
+        (twice("host", "evil.example", "evil.example"), "400"),
+        (elsewhere, "421"),
+    ];
+    for (asked, status) in table {
+        let mut stream = TcpStream::connect(browser.address).await.unwrap();
+        stream.write_all(asked.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        bothways_tests::soon("an answer", stream.read_to_string(&mut answer)).await.unwrap();
+        assert_eq!(answer.get(9..12), Some(status), "{asked}{answer}");
+    }
 }

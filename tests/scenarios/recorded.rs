@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use bothways::exchange::{Direction, Record};
-use bothways_tests::{CallBack, Lab, Network, Relay, Slow, records_of, soon, until_records};
+use bothways::protocol::{Role, Trace};
+use bothways_tests::{
+    CallBack, Echo, Lab, Network, Relay, Slow, records_of, soon, until_records, until_session,
+};
 
 use crate::support::echo;
 
@@ -53,4 +56,47 @@ async fn a_request_of_a_node_to_itself_that_fails_or_is_given_up_is_recorded_too
     let all = until_records("solo-2", 4).await;
     assert_eq!(ends(&all[2..]), [(Direction::Out, "cancelled"), (Direction::In, "cancelled")]);
     assert_eq!(echo(&solo, "solo-2").await.unwrap(), "to solo-2");
+}
+
+#[tokio::test]
+async fn a_request_under_the_span_of_another_program_is_part_of_its_trace_with_all_it_causes() {
+    let (network, lab) = (Network::new(), Lab::new());
+    let hub = network.node("hub").listening().answering(lab.routes()).start().await;
+    let desk = network.node("desk").dialing(&hub).answering(lab.routes()).start().await;
+    until_session(&desk, "hub").await;
+    let header = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let browser: Trace = header.parse().unwrap();
+
+    let hub_of_browser = desk.peer("hub").in_trace(browser.trace_id(), Some(browser.span_id()));
+    let call_back = CallBack { text: "hi".to_owned() };
+    soon("an answer", hub_of_browser.request(call_back)).await.unwrap();
+    soon("an answer", desk.peer("hub").request(Echo { text: "own".to_owned() })).await.unwrap();
+
+    let asked = desk.recent();
+    let of_trace: Vec<_> =
+        asked.iter().filter(|record| record.trace_id == browser.trace_id()).collect();
+    let (out, back) = (Direction::Out, Direction::In);
+    let first = of_trace.iter().find(|record| record.dir == out).unwrap();
+    assert_eq!(first.parent_id, Some(browser.span_id()));
+    assert_ne!(first.span_id, browser.span_id());
+    assert!(of_trace.iter().any(|record| record.dir == back), "what the hub asks back: {asked:?}");
+    assert_eq!((of_trace.len(), asked.len()), (2, 3), "the next one is of its own: {asked:?}");
+}
+
+#[tokio::test]
+async fn a_request_that_is_never_sent_leaves_a_record_that_says_so() {
+    let network = Network::new();
+    let hub = network.node("hub").listening().start().await;
+    let kiosk = network.node("kiosk").role(Role::Client).dialing(&hub).start().await;
+    until_session(&kiosk, "hub").await;
+    until_session(&hub, "kiosk").await;
+
+    echo(&hub, "kiosk").await.unwrap_err();
+    echo(&hub, "nobody").await.unwrap_err();
+
+    let records = hub.recent();
+    let told: Vec<_> =
+        records.iter().map(|record| (record.peer.as_str(), record.code.as_str())).collect();
+    assert_eq!(told, [("kiosk", "permission_denied"), ("nobody", "unavailable")]);
+    assert!(records.iter().all(|record| (record.sent_bytes, record.attempt) == (0, 1)));
 }

@@ -96,6 +96,11 @@ async fn a_dial_that_fails_is_told_with_its_reason_until_there_is_a_session() {
     drop(port);
     let desk = network.node("desk").dialing_at("hub", address).start().await;
 
+    let is = |state: &'static str| {
+        move |status: &Status| status.dials.iter().any(|dial| dial.state == state)
+    };
+    until_status(&desk, "a dial", is("dialing")).await;
+    until_status(&desk, "a wait before the next", is("waiting")).await;
     let failing = |status: &Status| status.dials.iter().any(|dial| dial.failures > 0);
     let status = until_status(&desk, "a dial that has failed", failing).await;
 
@@ -121,7 +126,8 @@ async fn the_command_shows_a_node_on_its_control_socket_once_or_each_second() {
     let data = program.path("data").display().to_string();
     let hub = program.start("hub", &["--data", &data]).await;
     let hub_at = format!("hub@{}", hub.address);
-    program.run_as("cli", "call", &[&hub_at, "people.create", "name=Ann"]).await;
+    let created = program.run_as("cli", "call", &[&hub_at, "people.create", "name=Ann"]).await;
+    assert_eq!(created.code, Some(0), "{created:?}");
     let socket = program.path("data/control.sock").display().to_string();
 
     let shown = program.run(["status", "--control", &socket]).await;

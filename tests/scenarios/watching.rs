@@ -1,7 +1,7 @@
 //! A peer watches what changes: in order, without a gap, over whatever becomes of both sides.
 
 use bothways::domain::people::{CreatePerson, DeletePerson, ListPeople, Person, UpdatePerson};
-use bothways::protocol::{Cursor, Event, Watch, WatchFrom};
+use bothways::protocol::{Code, Cursor, Event, Role, Watch, WatchFrom};
 use bothways::{Node, RequestError, Subscription, SubscriptionState};
 use bothways_tests::{Network, soon, until_session};
 
@@ -191,4 +191,34 @@ async fn a_durable_subscription_moves_only_by_what_is_acknowledged() {
     let mut again = live(&desk, durable()).await;
     assert_eq!(told(&mut again, 1).await, created(&["Col"]));
     hub.stop().await;
+}
+
+/// Through its page, say: there is no session, and the rules are the same.
+#[tokio::test]
+async fn a_node_watches_what_it_keeps_itself() {
+    let network = Network::new();
+    let hub = Hub::of(network.node("hub").role(Role::Server).listening()).await;
+    let desk = network.node("desk").dialing(&hub.node).start().await;
+    let ann = create(&desk, "Ann").await;
+    let own = hub.node.peer("hub");
+    let mut watched = own.subscribe("people", watch_from(WatchFrom::All));
+    let told = soon("an event", watched.next()).await.unwrap();
+    assert_eq!(
+        (told.topic.as_str(), told.body.decode::<Person>().unwrap()),
+        ("people.created", ann)
+    );
+    create(&desk, "Ben").await;
+    let told = soon("another", watched.next()).await.unwrap();
+    assert_eq!(told.body.decode::<Person>().unwrap().name.as_str(), "Ben");
+
+    let cursor = cursor_of(&told);
+    drop(watched);
+    create(&desk, "Cleo").await;
+    let mut watched = own.subscribe("people", watch_from(WatchFrom::Cursor(cursor)));
+    let told = soon("what came meanwhile", watched.next()).await.unwrap();
+    assert_eq!(told.body.decode::<Person>().unwrap().name.as_str(), "Cleo");
+
+    let wrong = Watch { topics: vec!["people.nothing".to_owned()], ..Watch::default() };
+    let refused = soon("a refusal", own.subscribe("people", wrong).next()).await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument);
 }

@@ -66,7 +66,17 @@ impl Program {
 
     /// Runs a command to its end.
     pub async fn run<I: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = I>) -> Said {
-        let output = self.command(arguments).output();
+        self.run_with(&[], arguments).await
+    }
+
+    /// Runs a command to its end, with these variables in its environment.
+    pub async fn run_with<I: AsRef<OsStr>>(
+        &self,
+        variables: &[(&str, &str)],
+        arguments: impl IntoIterator<Item = I>,
+    ) -> Said {
+        let mut command = self.command(arguments);
+        let output = command.envs(variables.iter().copied()).output();
         let output = soon("the command's end", output).await.unwrap();
         let said = Said {
             code: output.status.code(),
@@ -164,6 +174,8 @@ impl Program {
             .current_dir(self.folder.path())
             .env_clear()
             .env("HOME", self.folder.path())
+            // Networks that somebody runs on this machine are of no concern here.
+            .env("XDG_RUNTIME_DIR", self.folder.path().join("run"))
             .stdin(Stdio::null())
             .kill_on_drop(true);
         command

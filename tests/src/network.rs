@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 
 use bothways::certs::{Authority, DEFAULT_AUTHORITY_LIFE, DEFAULT_IDENTITY_LIFE, Identity};
-use bothways::config::{Draft, Limits, MessagesPlan, OrdersPlan, PeerAddress, Plan};
+use bothways::config::{
+    DebugPlan, Draft, ExchangePlan, Limits, MessagesPlan, OrdersPlan, PeerAddress, Plan,
+};
 use bothways::protocol::{NodeName, Role};
 use bothways::service::Router;
 use bothways::{Node, SessionInfo, StartError};
@@ -94,6 +96,12 @@ impl Setup {
         Self { draft: self.draft.limits(limits), ..self }
     }
 
+    /// Gives its records to these nodes.
+    pub fn readers(self, names: &[&str]) -> Self {
+        let readers = names.iter().map(|name| name.parse().unwrap()).collect();
+        Self { draft: self.draft.exchange(ExchangePlan { readers, otlp: None }), ..self }
+    }
+
     pub fn data(self, folder: &std::path::Path) -> Self {
         Self { draft: self.draft.data(folder), ..self }
     }
@@ -104,6 +112,10 @@ impl Setup {
 
     pub fn orders(self, orders: OrdersPlan) -> Self {
         Self { draft: self.draft.orders(orders), ..self }
+    }
+
+    pub fn debug(self, debug: DebugPlan) -> Self {
+        Self { draft: self.draft.debug(debug), ..self }
     }
 
     pub fn plan(self) -> Plan {

@@ -212,6 +212,7 @@ fn check(settings: SettingsArgs, globals: &Globals) -> Result {
     settings.logs().map_err(tell_settings)?;
     let plan = settings.check().map_err(tell_settings)?;
     globals.warn_all(&worries(&plan));
+    globals.warn_all(&plan.debug().warnings());
     Ok(globals.out().one(&Intent::of(&plan), Intent::human)?)
 }
 

@@ -11,7 +11,8 @@ const EXAMPLES: &str = "\
 Examples:
   bothways link desk                               a node that `dev up` runs
   bothways link --config bothways.toml
-  xdg-open \"$(bothways link desk)\"";
+
+Whoever has the link first is let in: paste it, and leave it in no script's arguments.";
 
 /// Print a link that opens a node's page in one browser, once, within the hour
 #[derive(Debug, Args)]
@@ -30,8 +31,7 @@ impl Link {
     pub(super) fn run(self, globals: &Globals) -> Result {
         let control = self.which.control(globals)?;
         let link = remote::block_on(globals, async {
-            let drawn = control::link(&control).await.exit(Exit::Unreachable);
-            drawn.hint("a node has a page where its configuration says http.listen, or with --http")
+            control::link(&control).await.exit(Exit::Unreachable)
         })?;
         Ok(globals.out().one(&Drawn { link }, |drawn| drawn.link.clone())?)
     }

@@ -2,6 +2,7 @@
 
 mod bench;
 mod forget;
+mod records;
 mod watch;
 
 use std::future::Future;
@@ -29,6 +30,7 @@ use bothways::json::text;
 
 pub(super) use bench::{Bench, Measured, bench};
 pub(super) use forget::{Forgetting, forget};
+pub(super) use records::{Read, Reader};
 pub(super) use watch::{Then, Watching, watch};
 
 /// How long a data folder that is in use may take to become free.
@@ -160,11 +162,14 @@ pub(super) async fn serve(plan: Plan, supervised: Option<Supervised>) -> Result 
         () = supervise(supervised, &node) => "the supervisor's end",
     };
     tracing::info!(signal, "stopping");
-    if let Some(gateway) = gateway {
-        gateway.close().await;
-    }
+    let stopping = async {
+        if let Some(gateway) = gateway {
+            gateway.close().await;
+        }
+        node.stop().await
+    };
     tokio::select! {
-        stopped = node.stop() => tracing::info!(how = ?stopped, "stopped"),
+        stopped = stopping => tracing::info!(how = ?stopped, "stopped"),
         signal = stop.next() => {
             return Err(Trouble::new(Exit::Interrupted, format!("ended at once by {signal}")));
         }

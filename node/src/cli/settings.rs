@@ -63,6 +63,15 @@ pub(super) struct SettingsArgs {
     /// Where the log goes instead of standard error
     #[arg(long, value_name = "FILE")]
     log_file: Option<String>,
+    /// For debugging: each connection leaves a file in this folder (qlog)
+    #[arg(long, value_name = "FOLDER")]
+    qlog: Option<String>,
+    /// For debugging: the keys of all connections go to this file, and who has it reads all traffic
+    #[arg(long, value_name = "FILE")]
+    tls_key_log: Option<String>,
+    /// Where its requests go as spans: an OpenTelemetry receiver, such as http://127.0.0.1:4318
+    #[arg(long, value_name = "URL")]
+    otlp: Option<String>,
     /// A limit, such as idle_ms=20000 (repeatable; `bothways config show` lists them)
     #[arg(long = "limit", value_name = "NAME=NUMBER", value_parser = named_limit)]
     limits: Vec<(String, String)>,
@@ -104,6 +113,9 @@ impl SettingsArgs {
             ("--log-format", key::LOG_FORMAT, self.log_format),
             ("--log-level", key::LOG_LEVEL, self.log_level),
             ("--log-file", key::LOG_FILE, self.log_file),
+            ("--qlog", key::QLOG, self.qlog),
+            ("--tls-key-log", key::TLS_KEY_LOG, self.tls_key_log),
+            ("--otlp", key::OTLP_ENDPOINT, self.otlp),
         ];
         let said = single
             .into_iter()

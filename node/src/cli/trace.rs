@@ -19,7 +19,8 @@ Examples:
   bothways trace show --trace 4bf92f35             one of these, both ends of each request
   bothways trace tail --slower-than 10ms           each request as it ends, until Ctrl-C
   bothways trace stats --from hub.log phone.log    how many, how fast, from these logs
-  bothways trace graph --from data                 who asks whom, from a node's data folder";
+  bothways trace graph --from data                 who asks whom, from a node's data folder
+  bothways trace show --from hub phone --last 5    what these nodes keep, over the network";
 
 /// Show the exchange: who asked whom for what, in which order, and what got lost
 #[derive(Debug, Args)]

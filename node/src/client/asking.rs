@@ -14,6 +14,7 @@ use super::leg::Leg;
 use super::outbound::Outbound;
 use super::peer::{Ask, Patience, Retries, Target};
 use super::retry::{Again, again};
+use crate::exchange::Outcome;
 use crate::session::{DialError, Session};
 
 /// A request on a network thread.
@@ -32,6 +33,30 @@ pub(super) struct Asking {
 
 impl Asking {
     pub(super) async fn run(mut self) -> Result<Encoded, RequestError> {
+        let began = Instant::now();
+        let answer = self.answer().await;
+        if let Err(error) = &answer
+            && self.ask.request.attempt == 0
+        {
+            self.record_unsent(began, error);
+        }
+        answer
+    }
+
+    /// A request of which no attempt was made, because its peer cannot be reached or its role forbids
+    /// it, leaves a record, too: of a request that was never sent.
+    fn record_unsent(&mut self, began: Instant, error: &RequestError) {
+        let peer = match &self.target {
+            Target::Over(session) => session.peer().clone(),
+            Target::Named(Ok(name)) => name.clone(),
+            Target::Named(Err(_)) => return,
+        };
+        self.ask.request.attempt = 1;
+        let mut leg = Leg::new(&self.outbound, &peer, &self.ask, began);
+        leg.code = Outcome::Failed(error.code());
+    }
+
+    async fn answer(&mut self) -> Result<Encoded, RequestError> {
         match self.target.clone() {
             Target::Over(session) => self.ask_over(&session).await,
             Target::Named(Ok(name)) if name == self.outbound.name => self.ask_ourselves().await,

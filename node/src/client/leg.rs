@@ -6,7 +6,7 @@ use bothways_protocol::{Code, NodeName};
 
 use super::outbound::Outbound;
 use super::peer::Ask;
-use crate::exchange::{Direction, MethodText, Outcome, Record, Telling};
+use crate::exchange::{Direction, MethodText, Outcome, Record, Recorder, Telling};
 use crate::metrics::Ended;
 
 /// One attempt as this end sees it. However it ends, dropped halfway included, it leaves one
@@ -40,7 +40,7 @@ impl<'a> Leg<'a> {
         let started_us = started_us(self.duration_us());
         self.telling = Some(Box::new(Telling::begun(started_us, Instant::now())));
         self.outbound.metrics.out.note_watching();
-        self.record();
+        self.leave(Recorder::take_progress);
     }
 
     /// So many events have come. Says when [`record_events`](Self::record_events) is due, where it
@@ -51,7 +51,7 @@ impl<'a> Leg<'a> {
 
     /// Leaves a record of what has come until now.
     pub(super) fn record_events(&mut self) {
-        self.record();
+        self.leave(Recorder::take_progress);
         self.telling.iter_mut().for_each(|telling| telling.note_recorded(Instant::now()));
     }
 
@@ -60,14 +60,14 @@ impl<'a> Leg<'a> {
     }
 
     /// Leaves a record of all until now.
-    fn record(&self) {
+    fn leave(&self, with: fn(&Recorder, Record)) {
         if !self.outbound.recorder.wants_records() {
             return;
         }
         let duration_us = self.duration_us();
         let telling = self.telling.as_ref();
-        let Ask { request, origin, .. } = self.ask;
-        self.outbound.recorder.take(Record {
+        let Ask { request, parent, .. } = self.ask;
+        let record = Record {
             node: self.outbound.name.clone(),
             dir: Direction::Out,
             peer: self.peer.clone(),
@@ -81,19 +81,21 @@ impl<'a> Leg<'a> {
             received_bytes: self.received_bytes,
             trace_id: request.trace.trace_id(),
             span_id: request.trace.span_id(),
-            parent_id: origin.map(|origin| origin.trace.span_id()),
+            parent_id: *parent,
             key: request.key,
             attempt: request.attempt,
             events: telling.map(|telling| telling.events),
-        });
+        };
+        with(&self.outbound.recorder, record);
     }
 }
 
 impl Drop for Leg<'_> {
     fn drop(&mut self) {
-        let ended = Ended { outcome: self.code, watched: self.telling.is_some() };
-        self.outbound.metrics.out.end(ended);
-        self.record();
+        let (method, outcome) = (&self.ask.request.method, self.code);
+        let (took, watched) = (self.began.elapsed(), self.telling.is_some());
+        self.outbound.metrics.out.end(Ended { method, took, outcome, watched });
+        self.leave(Recorder::take);
     }
 }
 

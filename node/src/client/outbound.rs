@@ -59,9 +59,9 @@ impl Outbound {
         table: Arc<Table>,
         dialers: Dialers,
         metrics: Arc<Metrics>,
+        recorder: Recorder,
     ) -> Self {
         let (budget, ourselves) = (Budget::new(Instant::now()), OnceLock::new());
-        let recorder = Recorder::new(limits.exchange_recent);
         Self { name, role, limits, network, table, dialers, recorder, metrics, budget, ourselves }
     }
 

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bothways_protocol::{
-    Effect, Encoded, IdempotencyKey, Method, MethodName, NameError, NodeName, Request, Trace, Watch,
+    Effect, Encoded, IdempotencyKey, Method, MethodName, NameError, NodeName, Request, SpanId,
+    Trace, TraceId, Watch,
 };
 
 use super::RequestError;
@@ -30,6 +31,14 @@ pub struct Peer {
     retries: Retries,
     key: Option<IdempotencyKey>,
     origin: Option<Origin>,
+    trace: Option<GivenTrace>,
+}
+
+/// The trace that a caller has chosen, and the span there that its requests are under.
+#[derive(Debug, Clone, Copy)]
+struct GivenTrace {
+    id: TraceId,
+    parent: Option<SpanId>,
 }
 
 /// Who is asked.
@@ -72,6 +81,8 @@ pub(super) struct Ask {
     pub(super) within: Duration,
     pub(super) deadline: Instant,
     pub(super) origin: Option<Origin>,
+    /// The span that it was issued under, if that is known.
+    pub(super) parent: Option<SpanId>,
     pub(super) result_bytes: usize,
 }
 
@@ -103,6 +114,11 @@ fn next_span(origin: Option<Trace>) -> Trace {
     }
 }
 
+/// A span in a trace that somebody else has begun.
+fn first_span(trace: TraceId) -> Trace {
+    Trace::new(trace.0, [1; 8]).map_or_else(|| next_span(None), |trace| next_span(Some(trace)))
+}
+
 impl Peer {
     pub(crate) fn named(outbound: Arc<Outbound>, name: Result<NodeName, NameError>) -> Self {
         Self::to(outbound, Target::Named(name))
@@ -115,12 +131,22 @@ impl Peer {
     fn to(outbound: Arc<Outbound>, target: Target) -> Self {
         let patience = Patience::Wait;
         let retries = Retries::Safe;
-        Self { outbound, target, within: None, patience, retries, key: None, origin: None }
+        let (within, key, origin, trace) = (None, None, None, None);
+        Self { outbound, target, within, patience, retries, key, origin, trace }
     }
 
     /// Belongs to the trace of another request, and has no more time than that one.
     pub(crate) fn because_of(self, origin: Origin) -> Self {
         Self { origin: Some(origin), ..self }
+    }
+
+    /// The peer's name; `None` where what was given is no node's name.
+    #[must_use]
+    pub fn name(&self) -> Option<&NodeName> {
+        match &self.target {
+            Target::Named(name) => name.as_ref().ok(),
+            Target::Over(session) => Some(session.peer()),
+        }
     }
 
     /// Sets how long an answer may take; 10 s by default, and never longer than what is left of
@@ -148,6 +174,13 @@ impl Peer {
     #[must_use]
     pub fn with_key(self, key: IdempotencyKey) -> Self {
         Self { key: Some(key), ..self }
+    }
+
+    /// Belongs to this trace, under a span of it: for what was asked for from outside, such as over
+    /// HTTP with a `traceparent` (W3C Trace Context). By default each request begins a trace.
+    #[must_use]
+    pub fn in_trace(self, id: TraceId, parent: Option<SpanId>) -> Self {
+        Self { trace: Some(GivenTrace { id, parent }), ..self }
     }
 
     /// Asks with a params type, and gets the result as its type.
@@ -198,7 +231,11 @@ impl Peer {
     #[must_use]
     pub fn subscribe(&self, service: &str, watch: Watch) -> Subscription {
         // What a handler subscribes to outlives the request that it answers.
-        Subscription::begin(Self { origin: None, ..self.clone() }, service.to_owned(), watch)
+        Subscription::begin(
+            Self { origin: None, trace: None, ..self.clone() },
+            service.to_owned(),
+            watch,
+        )
     }
 
     pub(super) fn outbound(&self) -> &Arc<Outbound> {
@@ -316,7 +353,12 @@ impl Peer {
             });
         }
         let origin = self.origin;
-        let trace = next_span(origin.map(|origin| origin.trace));
+        let trace = match (origin, self.trace) {
+            (None, Some(given)) => first_span(given.id),
+            _ => next_span(origin.map(|origin| origin.trace)),
+        };
+        let given = self.trace.and_then(|given| given.parent);
+        let parent = origin.map_or(given, |origin| Some(origin.trace.span_id()));
         let request = Request {
             method,
             params,
@@ -327,7 +369,7 @@ impl Peer {
             to: None,
             via: Vec::new(),
         };
-        Ok(Ask { request, within, deadline, origin, result_bytes })
+        Ok(Ask { request, within, deadline, origin, parent, result_bytes })
     }
 
     /// The first attempt at a request, where it can begin here and now.

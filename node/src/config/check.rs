@@ -9,6 +9,8 @@ use bothways_certs::{Identity, Trust};
 use bothways_protocol::{NodeName, Role, RoleError};
 
 use super::address::PeerAddress;
+use super::debug::DebugPlan;
+use super::exchange::ExchangePlan;
 use super::gather::suggestion;
 use super::http::HttpPlan;
 use super::keys::key;
@@ -94,13 +96,14 @@ impl Check<'_> {
         let (services, limits) = (self.services(), self.limits());
         let messages = MessagesPlan::of(self.settings);
         let orders = OrdersPlan::of(self.settings, &mut self.problems);
+        let exchange = ExchangePlan::of(self.settings, &mut self.problems);
         let http = HttpPlan::of(self.settings, &mut self.problems);
         self.check_role(role, &listen);
         let (identity, trust) = self.identity()?;
         self.check_name(&identity);
 
         let mut draft = Plan::draft(identity, trust).role(role).services(services).limits(limits);
-        draft = draft.messages(messages).orders(orders);
+        draft = draft.messages(messages).orders(orders).exchange(exchange).debug(self.debug());
         for address in listen {
             draft = draft.listen(address);
         }
@@ -118,6 +121,11 @@ impl Check<'_> {
             Some(folder) => draft.data(folder),
             None => draft,
         })
+    }
+
+    fn debug(&self) -> DebugPlan {
+        let path = |key| self.settings.path(key).map(|said| said.value);
+        DebugPlan { qlog: path(key::QLOG), tls_key_log: path(key::TLS_KEY_LOG) }
     }
 
     fn tell(&mut self, origin: &Origin, what: impl Into<String>) {
@@ -294,7 +302,7 @@ mod tests {
         let folder = folder();
         let text = format!(
             "name = 'hub'\ndata = 'd'\nservices = ['people']\n{IDENTITY}\
-             [messages]\nkeep_for_ms = 60_000\n[orders]\nstaff = ['desk']\n\
+             [messages]\nkeep_for_ms = 60_000\n[exchange]\nreaders = ['you']\n[orders]\nstaff = ['desk']\n\
              [orders.prices]\nflat-white = 4_50\n[peers.store]\naddress = 'store:1'\n[limits]\ndrain_ms = 5"
         );
         let plan = gathered(folder.path(), &text).check().unwrap();
@@ -310,6 +318,7 @@ mod tests {
         );
         assert_eq!(plan.orders().prices, [("flat-white".to_owned(), 450)].into());
         assert_eq!(plan.orders().staff, ["desk".parse().unwrap()].into());
+        assert_eq!(plan.exchange().readers, ["you".parse().unwrap()].into());
         assert!(plan.services().enables("people") && !plan.services().enables("orders"));
     }
 
@@ -351,6 +360,8 @@ mod tests {
             ("services=['x']\n", "there is no service \"x\": there is people"),
             ("orders.currency='eur'\n", "node.toml:1: `orders.currency` is \"eur\": it should be"),
             ("orders.staff=['a', 'B']\n", "node.toml:1: `orders.staff`: \"B\" is no node name"),
+            ("otlp.endpoint='a:1'\n", "node.toml:1: `otlp.endpoint`: \"a:1\" is no OTLP endpoint"),
+            ("exchange.readers=['A']\n", "node.toml:1: `exchange.readers`: \"A\" is no node name"),
             ("orders.prices={'Flat White'=1}\n", "\"Flat White\" is no item: write 1 to 64"),
             ("limits.keep_alive_ms=40_000\n", "limits.keep_alive_ms (40000) must be below"),
         ];

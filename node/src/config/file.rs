@@ -131,7 +131,7 @@ fn known() -> impl Iterator<Item = &'static str> {
     Key::all()
         .iter()
         .map(|key| key.path)
-        .chain(["peers", "identity", "log", "messages", "orders", "limits"])
+        .chain(["peers", "identity", "log", "messages", "orders", "exchange", "otlp", "limits"])
 }
 
 #[cfg(test)]

@@ -28,10 +28,16 @@ impl HttpPlan {
     }
 
     pub(super) fn of(settings: &Settings, problems: &mut Vec<Problem>) -> Option<Self> {
-        let Said { value, origin } = settings.text(key::HTTP_LISTEN)?;
-        let token_file = settings.path(key::HTTP_TOKEN_FILE).map(|said| said.value);
-        let hosts = settings.list(key::HTTP_HOSTS).map(|said| said.value).unwrap_or_default();
-        let hosts = hosts.iter().map(|host| host.to_ascii_lowercase()).collect();
+        let token_file = settings.path(key::HTTP_TOKEN_FILE);
+        let Some(Said { value, origin }) = settings.text(key::HTTP_LISTEN) else {
+            if let Some(Said { origin, .. }) = token_file {
+                let what = "`http.token_file` is of use with `http.listen` alone: say both";
+                problems.push(Problem::at(&origin, what));
+            }
+            return None;
+        };
+        let token_file = token_file.map(|said| said.value);
+        let hosts = hosts(settings, problems);
         match address(&value) {
             Ok(listen) => Some(Self { listen, hosts, token_file }),
             Err(why) => {
@@ -44,6 +50,20 @@ impl HttpPlan {
             }
         }
     }
+}
+
+/// The names, as a browser sends them.
+fn hosts(settings: &Settings, problems: &mut Vec<Problem>) -> BTreeSet<String> {
+    let Some(Said { value, origin }) = settings.list(key::HTTP_HOSTS) else {
+        return BTreeSet::new();
+    };
+    let plain = |c: char| c.is_ascii_alphanumeric() || ".-_:[]".contains(c);
+    for host in value.iter().filter(|host| host.is_empty() || !host.chars().all(plain)) {
+        let what =
+            format!("`http.hosts`: {host:?} is no host: write hub.example, or hub.example:8443");
+        problems.push(Problem::at(&origin, what));
+    }
+    value.iter().map(|host| host.to_ascii_lowercase()).collect()
 }
 
 /// An address and a port, or a port of this machine alone.

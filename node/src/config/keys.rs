@@ -26,9 +26,13 @@ pub mod key {
     pub const LOG_FORMAT: &str = "log.format";
     pub const LOG_LEVEL: &str = "log.level";
     pub const LOG_FILE: &str = "log.file";
+    pub const QLOG: &str = "debug.qlog";
+    pub const TLS_KEY_LOG: &str = "debug.tls_key_log";
     pub const MESSAGES_KEEP_FOR: &str = "messages.keep_for_ms";
     pub const MESSAGES_WAITING_PER_PEER: &str = "messages.waiting_per_peer";
     pub const MESSAGES_WAITING_PER_SENDER: &str = "messages.waiting_per_sender";
+    pub const EXCHANGE_READERS: &str = "exchange.readers";
+    pub const OTLP_ENDPOINT: &str = "otlp.endpoint";
     pub const ORDERS_CURRENCY: &str = "orders.currency";
     pub const ORDERS_PRICES: &str = "orders.prices";
     pub const ORDERS_STAFF: &str = "orders.staff";
@@ -142,6 +146,36 @@ pub(super) static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
             "Where the log goes instead of standard error",
         ),
     ];
+    keys.push(key(
+        key::EXCHANGE_READERS,
+        List,
+        Some(Value::List(Vec::new())),
+        "[]",
+        "The nodes that may read its records of requests; the node itself may, too",
+    ));
+    keys.extend([
+        key(
+            key::QLOG,
+            Path,
+            None,
+            r#""qlog""#,
+            "For debugging: the folder in which each connection leaves a file (qlog)",
+        ),
+        key(
+            key::TLS_KEY_LOG,
+            Path,
+            None,
+            r#""keys.log""#,
+            "For debugging: the file for the keys; who has it reads all traffic (SSLKEYLOGFILE)",
+        ),
+    ]);
+    keys.push(key(
+        key::OTLP_ENDPOINT,
+        Text,
+        None,
+        r#""http://127.0.0.1:4318""#,
+        "Where its requests go as spans: an OpenTelemetry receiver, OTLP over HTTP",
+    ));
     keys.extend(of_services());
     keys.extend(Limits::KEYS.iter().map(|limit| Key {
         path: limit.path,

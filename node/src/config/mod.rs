@@ -3,23 +3,29 @@
 
 mod address;
 mod check;
+mod debug;
+mod exchange;
 mod file;
 mod gather;
 mod http;
 mod keys;
 mod limits;
 mod log;
+mod otlp;
 mod plan;
 mod services;
 mod settings;
 mod value;
 
 pub use address::{AddressError, PeerAddress};
+pub use debug::DebugPlan;
+pub use exchange::ExchangePlan;
 pub use gather::{Flag, Sources};
 pub use http::HttpPlan;
 pub use keys::key;
 pub use limits::{LimitError, LimitKey, Limits};
 pub use log::{KeptPlan, LevelError, LogFormat, LogPlan};
+pub use otlp::{OtlpEndpoint, OtlpEndpointError};
 pub use plan::{BUILT_IN_SERVICES, Draft, Plan, PlanError, SERVICES_TO_NAME, Services};
 pub use services::{ITEM_MAX_CHARS, ITEMS_MAX, MessagesPlan, OrdersPlan};
 pub use settings::{Key, Origin, Problem, Said, Settings, SettingsError, Shape};

@@ -9,6 +9,8 @@ use bothways_protocol::{NetworkName, NodeName, Role};
 use thiserror::Error;
 
 use super::address::PeerAddress;
+use super::debug::DebugPlan;
+use super::exchange::ExchangePlan;
 use super::http::HttpPlan;
 use super::limits::{LimitError, Limits};
 use super::log::KeptPlan;
@@ -58,6 +60,8 @@ pub struct Draft {
     services: Services,
     messages: MessagesPlan,
     orders: OrdersPlan,
+    exchange: ExchangePlan,
+    debug: DebugPlan,
     limits: Limits,
 }
 
@@ -147,6 +151,8 @@ impl Plan {
             services: Services::default(),
             messages: MessagesPlan::default(),
             orders: OrdersPlan::default(),
+            exchange: ExchangePlan::default(),
+            debug: DebugPlan::default(),
             limits: Limits::default(),
         }
     }
@@ -223,6 +229,12 @@ impl Plan {
         &self.0.messages
     }
 
+    /// To whom the node gives its records of requests.
+    #[must_use]
+    pub fn exchange(&self) -> &ExchangePlan {
+        &self.0.exchange
+    }
+
     /// What the service `orders` sells, and who its staff are.
     #[must_use]
     pub fn orders(&self) -> &OrdersPlan {
@@ -235,6 +247,12 @@ impl Plan {
         let (folder, limits) = (self.data()?.join("exchange"), self.limits());
         let bytes = u64::try_from(limits.exchange_kept_bytes).unwrap_or(u64::MAX);
         (bytes > 0).then_some(KeptPlan { folder, bytes, time: limits.exchange_kept })
+    }
+
+    /// What is left behind for those who look for a fault.
+    #[must_use]
+    pub fn debug(&self) -> &DebugPlan {
+        &self.0.debug
     }
 
     /// The bounds.
@@ -287,9 +305,19 @@ impl Draft {
         Self { messages, ..self }
     }
 
+    /// Says to whom the node gives its records of requests.
+    pub fn exchange(self, exchange: ExchangePlan) -> Self {
+        Self { exchange, ..self }
+    }
+
     /// Says what the service `orders` sells, and who its staff are.
     pub fn orders(self, orders: OrdersPlan) -> Self {
         Self { orders, ..self }
+    }
+
+    /// Says what is left behind for those who look for a fault; the node warns of it when it starts.
+    pub fn debug(self, debug: DebugPlan) -> Self {
+        Self { debug, ..self }
     }
 
     /// Sets the bounds.

@@ -16,8 +16,8 @@ use super::record::{MESSAGE, Record, TARGET};
 
 /// What takes records as they are. It is called on the network thread and does not wait.
 pub(crate) trait TakeRecords: Send + Sync {
-    /// Takes one record.
-    fn take(&self, record: Record);
+    /// Takes one record. It is copied where it is to stay, and nowhere on the way.
+    fn take(&self, record: &Record);
 }
 
 /// The layer of a subscriber that takes records in place of their events: those that would have
@@ -39,10 +39,8 @@ impl ShortWay {
         Self { events: true, ..self }
     }
 
-    fn take(&self, record: Record) {
-        let Some((last, others)) = self.logs.split_last() else { return };
-        others.iter().for_each(|log| log.take(record.clone()));
-        last.take(record);
+    fn take(&self, record: &Record) {
+        self.logs.iter().for_each(|log| log.take(record));
     }
 }
 
@@ -61,19 +59,14 @@ pub(crate) fn is_wanted() -> bool {
 /// Leaves the one line that a request leaves at this end: in the logs of this process where they
 /// were started by this library, or else as an event of target [`TARGET`] at level `info`. Where
 /// that level is off, no field is looked at.
-pub fn emit(record: Record) {
-    let mut record = Some(record);
-    dispatcher::get_default(|dispatch| {
-        if let Some(way) = dispatch.downcast_ref::<ShortWay>() {
-            if way.events {
-                record.iter().for_each(|record| way.take(record.clone()));
-            } else {
-                record.take().into_iter().for_each(|record| way.take(record));
-            }
-        }
+pub fn emit(record: &Record) {
+    let wants_event = dispatcher::get_default(|dispatch| {
+        let way = dispatch.downcast_ref::<ShortWay>();
+        way.iter().for_each(|way| way.take(record));
+        way.is_none_or(|way| way.events)
     });
-    if let Some(record) = record {
-        emit_event(&record);
+    if wants_event {
+        emit_event(record);
     }
 }
 

@@ -164,36 +164,36 @@ struct Head {
 
 /// A record as written, each field still unchecked.
 #[derive(Deserialize)]
-struct Fields<'a> {
+pub(super) struct Fields<'a> {
     #[serde(borrow, default)]
-    node: Cow<'a, str>,
+    pub(super) node: Cow<'a, str>,
     #[serde(borrow, default)]
-    dir: Cow<'a, str>,
+    pub(super) dir: Cow<'a, str>,
     #[serde(borrow, default)]
-    peer: Cow<'a, str>,
+    pub(super) peer: Cow<'a, str>,
     #[serde(borrow)]
-    method: Option<Cow<'a, str>>,
+    pub(super) method: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
-    code: Cow<'a, str>,
-    started_us: Option<i64>,
-    duration_us: Option<u64>,
-    deadline_ms: Option<u64>,
-    sent_bytes: Option<u64>,
-    received_bytes: Option<u64>,
+    pub(super) code: Cow<'a, str>,
+    pub(super) started_us: Option<i64>,
+    pub(super) duration_us: Option<u64>,
+    pub(super) deadline_ms: Option<u64>,
+    pub(super) sent_bytes: Option<u64>,
+    pub(super) received_bytes: Option<u64>,
     #[serde(borrow, default)]
-    trace_id: Cow<'a, str>,
+    pub(super) trace_id: Cow<'a, str>,
     #[serde(borrow, default)]
-    span_id: Cow<'a, str>,
+    pub(super) span_id: Cow<'a, str>,
     #[serde(borrow)]
-    parent_id: Option<Cow<'a, str>>,
+    pub(super) parent_id: Option<Cow<'a, str>>,
     #[serde(borrow)]
-    key: Option<Cow<'a, str>>,
-    attempt: Option<u32>,
-    events: Option<u64>,
+    pub(super) key: Option<Cow<'a, str>>,
+    pub(super) attempt: Option<u32>,
+    pub(super) events: Option<u64>,
 }
 
 impl Fields<'_> {
-    fn check(self) -> Result<Record, Fault> {
+    pub(super) fn check(self) -> Result<Record, Fault> {
         let time = |us: &i64| jiff::Timestamp::from_microsecond(*us).is_ok();
         let method = self.method.ok_or(Fault::Field("method"))?;
         Ok(Record {
@@ -293,9 +293,9 @@ mod tests {
         let parent_id = Some(SpanId([1; 8]));
         let child = Record { parent_id, key: None, events: Some(12), ..record() };
         let text = logged(|| {
-            emit(record());
+            emit(&record());
             tracing::info!(target: "session", "request");
-            emit(child.clone());
+            emit(&child);
         });
         assert_eq!(text.iter().filter(|byte| **byte == b'\n').count(), 3);
         let first: Value = serde_json::from_slice(text.split(|b| *b == b'\n').next().unwrap())
@@ -311,7 +311,7 @@ mod tests {
 
     #[test]
     fn broken_lines_are_named_and_what_stands_around_them_is_read() {
-        let good = logged(|| emit(record()));
+        let good = logged(|| emit(&record()));
         let mut text = good.clone();
         text.extend_from_slice(b"\xff\xfe\x00 garbage\n");
         text.extend_from_slice(b"WARN a line for people\n\r\n");
@@ -339,7 +339,7 @@ mod tests {
 
     #[test]
     fn every_field_is_checked() {
-        let good = String::from_utf8(logged(|| emit(record()))).unwrap();
+        let good = String::from_utf8(logged(|| emit(&record()))).unwrap();
         let table = [
             ("\"hub\"", "\"a\\u001b[2J\"", "node"),
             ("\"in\"", "\"up\"", "dir"),
@@ -363,7 +363,7 @@ mod tests {
 
     #[test]
     fn a_line_of_a_hundred_megabytes_costs_no_memory_and_hides_nothing() {
-        let good = logged(|| emit(record()));
+        let good = logged(|| emit(&record()));
         let huge = io::repeat(b'x').take(100_000_000);
         let text = good.as_slice().chain(huge).chain(&b"\n"[..]).chain(good.as_slice());
         let mut reader = BufReader::with_capacity(1 << 20, text);

@@ -6,6 +6,7 @@
 mod feed;
 
 use std::collections::VecDeque;
+use std::mem::take;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -30,6 +31,8 @@ struct Kept {
     /// How many have ever come: the number of the newest.
     count: u64,
     ended: bool,
+    /// Somebody has read all, and waits for more.
+    awaited: bool,
 }
 
 /// Some records, one after the other, and where the next stand.
@@ -56,10 +59,13 @@ impl Recent {
         kept.count += 1;
         let oldest = if kept.records.len() < self.most { None } else { kept.records.pop_front() };
         kept.records.push_back(record);
+        let awaited = take(&mut kept.awaited);
         drop(kept);
         // A long name is freed without the lock.
         drop(oldest);
-        self.news.notify_waiters();
+        if awaited {
+            self.news.notify_waiters();
+        }
     }
 
     /// All that are kept, the oldest first.
@@ -77,18 +83,19 @@ impl Recent {
         &self,
         after: u64,
         most: usize,
-        mut has_room: impl FnMut(&Record) -> bool,
+        has_room: impl FnMut(&Record) -> bool,
     ) -> Page {
-        let kept = self.lock();
-        let first = kept.count - kept.records.len() as u64;
-        // A number that was never reached is that of another start of the node.
-        let after = if after > kept.count { 0 } else { after };
-        let from = after.max(first);
-        let skipped = usize::try_from(from - first).unwrap_or(usize::MAX);
-        let unread = kept.records.iter().skip(skipped).take(most);
-        let records: Vec<_> = unread.take_while(|record| has_room(record)).cloned().collect();
-        let next = from + records.len() as u64;
-        Page { records, next, missed: from - after, ended: kept.ended }
+        self.lock().page(after, most, has_room)
+    }
+
+    /// The same for one who waits where there is none, and what becomes ready with the next record,
+    /// or with the end.
+    fn page_or_news(&self, after: u64, most: usize) -> (Page, Notified<'_>) {
+        let mut kept = self.lock();
+        let page = kept.page(after, most, |_| true);
+        kept.awaited |= page.records.is_empty();
+        // It is woken from here on, polled or not.
+        (page, self.news.notified())
     }
 
     /// Nothing will come any more: whoever waits is told.
@@ -97,13 +104,22 @@ impl Recent {
         self.news.notify_waiters();
     }
 
-    /// What becomes ready with the next record after this call, or with the end.
-    fn news(&self) -> Notified<'_> {
-        self.news.notified()
-    }
-
     fn lock(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Kept {
+    fn page(&self, after: u64, most: usize, mut has_room: impl FnMut(&Record) -> bool) -> Page {
+        let first = self.count - self.records.len() as u64;
+        // A number that was never reached is that of another start of the node.
+        let after = if after > self.count { 0 } else { after };
+        let from = after.max(first);
+        let skipped = usize::try_from(from - first).unwrap_or(usize::MAX);
+        let unread = self.records.iter().skip(skipped).take(most);
+        let records: Vec<_> = unread.take_while(|record| has_room(record)).cloned().collect();
+        let next = from + records.len() as u64;
+        Page { records, next, missed: from - after, ended: self.ended }
     }
 }
 

@@ -1,35 +1,50 @@
-//! Where the records of one node go: into its memory, and to the logs of its process.
+//! Where the records of one node go: into its memory, to the logs of its process, and to what
+//! exports them.
 
+use std::fmt;
 use std::sync::Arc;
 
-use super::emit::{emit, is_wanted};
+use super::emit::{TakeRecords, emit, is_wanted};
 use super::recent::{Recent, RecordFeed};
 use super::record::Record;
 
+/// The method by which a node's records are read. What it leaves is not kept in memory: to read
+/// records would push out those that are to be read.
+pub(crate) const READS_RECORDS: &str = "node.records";
+
 /// Takes the records of one node. Several nodes may live in one process: each has its own.
-#[derive(Debug)]
 pub(crate) struct Recorder {
     /// `None` where none are kept in memory.
     recent: Option<Arc<Recent>>,
+    /// What takes whole records besides, each once.
+    export: Option<Arc<dyn TakeRecords>>,
 }
 
 impl Recorder {
-    /// Keeps so many records in memory.
-    pub(crate) fn new(recent: usize) -> Self {
-        Self { recent: Recent::of(recent).map(Arc::new) }
+    /// Keeps so many records in memory, and gives them to this one.
+    pub(crate) fn new(recent: usize, export: Option<Arc<dyn TakeRecords>>) -> Self {
+        Self { recent: Recent::of(recent).map(Arc::new), export }
     }
 
     /// Whether anybody takes records: where nobody does, none need be made.
     pub(crate) fn wants_records(&self) -> bool {
-        self.recent.is_some() || is_wanted()
+        self.recent.is_some() || self.export.is_some() || is_wanted()
     }
 
-    /// Takes one record. It waits for nothing but a short lock.
+    /// Takes one record. It waits for nothing but short locks.
     pub(crate) fn take(&self, record: Record) {
-        if let Some(recent) = &self.recent {
-            recent.keep(record.clone());
+        self.export.iter().for_each(|export| export.take(&record));
+        self.take_progress(record);
+    }
+
+    /// Takes the record of a subscription that goes on.
+    pub(crate) fn take_progress(&self, record: Record) {
+        emit(&record);
+        if let Some(recent) = &self.recent
+            && record.method.as_str() != READS_RECORDS
+        {
+            recent.keep(record);
         }
-        emit(record);
     }
 
     /// The records that are kept in memory.
@@ -45,5 +60,11 @@ impl Recorder {
     /// The node has stopped: no more records come.
     pub(crate) fn end(&self) {
         self.recent.iter().for_each(|recent| recent.end());
+    }
+}
+
+impl fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recorder").field("recent", &self.recent).finish_non_exhaustive()
     }
 }

@@ -3,16 +3,17 @@
 //! A link holds a token that is good once. It stands in the link's fragment, which a browser sends
 //! to nobody; the page shows it and gets two things for it: a cookie that no script can read, and a
 //! *proof* that only pages of this origin can read. Both are asked for: a cookie goes to every port
-//! of the machine, so whoever serves another port could collect it. Both are derived from the
-//! identity's key, so a node that comes back knows its browsers again and keeps no list of them.
+//! of the machine, so whoever serves another port could collect it. All of them are MACs under a key
+//! that is derived from the identity's, so a node that comes back knows its links and its browsers,
+//! and keeps no list but of what has been spent.
+//!
+//! What this does not keep out: another user of the machine who takes the very port while the node
+//! is down, and to whom an open page then shows both.
 
-use std::collections::VecDeque;
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
 use aws_lc_rs::hmac::{HMAC_SHA256, Key, sign, verify};
 use axum::http::{HeaderMap, HeaderName, header};
@@ -22,21 +23,18 @@ use thiserror::Error;
 
 use super::GatewayError;
 use super::guard::only;
+use super::spent::Spent;
 use crate::clock::unix_ms;
 use crate::config::{HttpPlan, Plan};
 
 /// How long a link is good.
-const LINK_LIFE: Duration = Duration::from_secs(3_600);
-/// Links that are good at the same time: the oldest goes.
-const LINKS_MAX: usize = 16;
+const LINK_LIFE_S: u64 = 3_600;
 /// How long a browser stays known.
 const BROWSER_LIFE_S: u64 = 12 * 3_600;
-/// Browsers that were closed and whose cookies would still be good: the oldest is forgotten.
-const CLOSED_MAX: usize = 1_024;
 /// What a token file holds at the least, in characters.
 const TOKEN_MIN_CHARS: usize = 32;
 /// What is read of it at the most, in bytes.
-const TOKEN_MAX_BYTES: usize = 1_024;
+const TOKEN_MAX_BYTES: u64 = 1_024;
 
 /// The field that holds a page's proof.
 pub(super) const PROOF: HeaderName = HeaderName::from_static("bothways-proof");
@@ -63,14 +61,27 @@ pub(super) struct Access {
     /// The programs' token, as its MAC, so that comparing takes the same time for all.
     token: Option<[u8; 32]>,
     cookie: String,
-    links: Mutex<VecDeque<(String, Instant)>>,
-    closed: Mutex<VecDeque<String>>,
+    /// The links that were used, and the browsers that have left.
+    spent: Spent,
 }
 
 impl std::fmt::Debug for Access {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Access").field("cookie", &self.cookie).finish_non_exhaustive()
     }
+}
+
+/// A browser's session, as its cookie names it.
+#[derive(Debug, Clone)]
+pub(super) struct BrowserSession(String);
+
+/// Whom a request comes from.
+#[derive(Debug, Clone)]
+pub(super) enum Who {
+    /// A program that has shown the token.
+    Program,
+    /// A browser that has shown cookie and proof.
+    Browser(BrowserSession),
 }
 
 /// What a browser is given for a link's token.
@@ -93,65 +104,62 @@ impl Access {
             None => None,
         };
         let token = token.map(|token| mac(&browsers, "token", &token));
-        let cookie = format!("bothways-{}-{}", plan.network(), plan.name());
-        Ok(Self { browsers, token, cookie, links: Mutex::default(), closed: Mutex::default() })
+        // Cookies know no ports: nodes of the same name in other networks have others.
+        let fingerprint = plan.identity().fingerprint().to_string().replace(':', "");
+        let mark = fingerprint.get(..8).unwrap_or(&fingerprint);
+        let cookie = format!("bothways-{}-{}-{mark}", plan.network(), plan.name());
+        let spent = Spent::kept_in(plan.data());
+        Ok(Self { browsers, token, cookie, spent })
     }
 
     /// A token that opens the page once.
     pub(super) fn new_link(&self) -> String {
-        let token = drawn();
-        let mut links = lock(&self.links);
-        links.retain(|(_, until)| *until > Instant::now());
-        if links.len() >= LINKS_MAX {
-            links.pop_front();
-        }
-        links.push_back((token.clone(), Instant::now() + LINK_LIFE));
-        token
+        self.sealed("link", LINK_LIFE_S)
     }
 
     /// Takes a link's token, which is of no use after that.
     pub(super) fn open(&self, token: &str) -> Option<Opened> {
-        let mut links = lock(&self.links);
-        links.retain(|(_, until)| *until > Instant::now());
-        let digest = |token: &str| mac(&self.browsers, "link", token);
-        let at = links.iter().position(|(known, _)| digest(known) == digest(token))?;
-        links.remove(at);
-        let session = format!("{}.{}", drawn(), unix_ms() / 1000 + BROWSER_LIFE_S);
-        let seal = encoded(&mac(&self.browsers, "cookie", &session));
-        let proof = encoded(&mac(&self.browsers, "proof", &session));
+        let (link, until) = self.unsealed("link", token)?;
+        if !self.spent.spend(link, until) {
+            return None;
+        }
+        let cookie = self.sealed("cookie", BROWSER_LIFE_S);
+        let (session, _) = self.unsealed("cookie", &cookie)?;
+        let proof = encoded(&mac(&self.browsers, "proof", session));
         let name = &self.cookie;
         let cookie = format!(
-            "{name}={session}.{seal}; Path=/v1; Max-Age={BROWSER_LIFE_S}; HttpOnly; SameSite=Strict"
+            "{name}={cookie}; Path=/v1; Max-Age={BROWSER_LIFE_S}; HttpOnly; SameSite=Strict"
         );
         Some(Opened { cookie, proof })
     }
 
     /// Closes a browser's session, and says what makes it forget the cookie.
-    pub(super) fn close(&self, headers: &HeaderMap) -> String {
-        if let Some(session) = self.session(headers) {
-            let mut closed = lock(&self.closed);
-            if closed.len() >= CLOSED_MAX {
-                closed.pop_front();
-            }
-            closed.push_back(session.to_owned());
+    pub(super) fn close(&self, session: Option<&BrowserSession>) -> String {
+        if let Some(BrowserSession(session)) = session {
+            self.spent.spend(session, until_of(session).unwrap_or_default());
         }
         format!("{}=; Path=/v1; Max-Age=0; HttpOnly; SameSite=Strict", self.cookie)
     }
 
-    /// Whether whoever sent these fields may use the gateway.
-    pub(super) fn allows(&self, headers: &HeaderMap) -> bool {
-        let shown = only(headers, &header::AUTHORIZATION);
-        if let Some(shown) = shown.and_then(|shown| shown.strip_prefix("Bearer ")) {
-            return self.token.is_some_and(|token| mac(&self.browsers, "token", shown) == token);
+    /// Who sent these fields, if it may use the gateway.
+    pub(super) fn who(&self, headers: &HeaderMap) -> Option<Who> {
+        if headers.contains_key(header::AUTHORIZATION) {
+            let (scheme, shown) = only(headers, &header::AUTHORIZATION)?.split_once(' ')?;
+            let known = scheme.eq_ignore_ascii_case("bearer")
+                && self.token.is_some_and(|token| mac(&self.browsers, "token", shown) == token);
+            return known.then_some(Who::Program);
         }
-        self.is_open(headers)
+        let (session, proof) = (self.session(headers)?, only(headers, &PROOF)?);
+        let shown = self.is_sealed("proof", session, proof) && !self.spent.holds(session);
+        shown.then(|| Who::Browser(BrowserSession(session.to_owned())))
     }
 
-    fn is_open(&self, headers: &HeaderMap) -> bool {
-        let (Some(session), Some(proof)) = (self.session(headers), only(headers, &PROOF)) else {
-            return false;
-        };
-        self.is_sealed("proof", session, proof) && !lock(&self.closed).iter().any(|c| c == session)
+    /// Waits until a session is over: closed, or too old.
+    pub(super) async fn ended(&self, BrowserSession(session): &BrowserSession) {
+        let left = until_of(session).unwrap_or_default().saturating_sub(now_s());
+        let closed = self.spent.until_spent(session);
+        // Either is an end.
+        let _ = tokio::time::timeout(std::time::Duration::from_secs(left), closed).await;
     }
 
     /// The session of a cookie that is ours and still good.
@@ -162,18 +170,35 @@ impl Access {
             let (name, value) = pair.split_once('=')?;
             (name == self.cookie).then_some(value)
         });
-        values.find_map(|value| {
-            let (session, seal) = value.rsplit_once('.')?;
-            let until: u64 = session.rsplit_once('.')?.1.parse().ok()?;
-            let good = until > unix_ms() / 1000 && self.is_sealed("cookie", session, seal);
-            good.then_some(session)
-        })
+        values.find_map(|value| Some(self.unsealed("cookie", value)?.0))
     }
 
-    fn is_sealed(&self, what: &str, session: &str, seal: &str) -> bool {
-        let Ok(seal) = URL_SAFE_NO_PAD.decode(seal) else { return false };
-        verify(&self.browsers, format!("{what} {session}").as_bytes(), &seal).is_ok()
+    /// Something drawn, until when it is good, and the seal on both.
+    fn sealed(&self, what: &str, life_s: u64) -> String {
+        let text = format!("{}.{}", drawn(), now_s() + life_s);
+        format!("{text}.{}", encoded(&mac(&self.browsers, what, &text)))
     }
+
+    /// What was sealed, without its seal, and until when it is good, if it still is.
+    fn unsealed<'t>(&self, what: &str, sealed: &'t str) -> Option<(&'t str, u64)> {
+        let (text, seal) = sealed.rsplit_once('.')?;
+        let until = until_of(text)?;
+        (until > now_s() && self.is_sealed(what, text, seal)).then_some((text, until))
+    }
+
+    fn is_sealed(&self, what: &str, text: &str, seal: &str) -> bool {
+        let Ok(seal) = URL_SAFE_NO_PAD.decode(seal) else { return false };
+        verify(&self.browsers, format!("{what} {text}").as_bytes(), &seal).is_ok()
+    }
+}
+
+/// Until when something that is sealed is good, in seconds since 1970.
+fn until_of(text: &str) -> Option<u64> {
+    text.rsplit_once('.')?.1.parse().ok()
+}
+
+fn now_s() -> u64 {
+    unix_ms() / 1000
 }
 
 fn mac(key: &Key, what: &str, text: &str) -> [u8; 32] {
@@ -202,18 +227,20 @@ fn token(path: &Path) -> Result<String, TokenError> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         Err(error) => return Err(error.into()),
     }
-    if fs::metadata(path)?.permissions().mode() & 0o077 != 0 {
+    let file = File::open(path)?;
+    let about = file.metadata()?;
+    if !about.is_file() {
+        return Err(TokenError::Form);
+    }
+    if about.permissions().mode() & 0o077 != 0 {
         return Err(TokenError::Open);
     }
-    let text = fs::read_to_string(path)?;
+    let mut text = String::new();
+    file.take(TOKEN_MAX_BYTES + 1).read_to_string(&mut text)?;
     let token = text.trim();
-    let fits = (TOKEN_MIN_CHARS..=TOKEN_MAX_BYTES).contains(&token.len());
     let visible = token.bytes().all(|byte| byte.is_ascii_graphic());
+    let fits = token.len() >= TOKEN_MIN_CHARS && text.len() as u64 <= TOKEN_MAX_BYTES;
     (fits && visible).then(|| token.to_owned()).ok_or(TokenError::Form)
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::exchange::{Clock, Exchange, Exchanges, Gap, Record, Tree};
+use crate::exchange::{Clock, Exchange, Exchanges, Gap, RecordFields, Tree};
 
 /// What `/v1/exchange` answers.
 #[derive(Debug, Serialize)]
@@ -44,6 +44,8 @@ struct Asked {
     deadline_ms: u64,
     sent_bytes: u64,
     received_bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    events: Option<u64>,
     lost: Option<&'static str>,
     gaps: Vec<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -116,6 +118,7 @@ impl Asked {
             deadline_ms: record.deadline_ms,
             sent_bytes: record.sent_bytes,
             received_bytes: record.received_bytes,
+            events: exchange.ends.answered().or(Some(record)).and_then(|record| record.events),
             lost: exchange.gaps.iter().find_map(|gap| lost(*gap)),
             gaps: exchange.gaps.iter().map(|gap| gap.word()).collect(),
             out: exchange.ends.asked().map(RecordFields::of),
@@ -131,49 +134,5 @@ fn lost(gap: Gap) -> Option<&'static str> {
         Gap::ResponseLost => Some("answered_response_lost"),
         Gap::Unanswered | Gap::AnswererMissing | Gap::AskerMissing => Some("record_missing"),
         Gap::NotSent | Gap::ParentMissing | Gap::Circular => None,
-    }
-}
-
-/// A record, field by field.
-#[derive(Debug, Serialize)]
-pub(super) struct RecordFields {
-    node: String,
-    dir: &'static str,
-    peer: String,
-    method: String,
-    code: &'static str,
-    started_us: i64,
-    duration_us: u64,
-    deadline_ms: u64,
-    sent_bytes: u64,
-    received_bytes: u64,
-    trace_id: String,
-    span_id: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    parent_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    key: Option<String>,
-    attempt: u32,
-}
-
-impl RecordFields {
-    pub(super) fn of(record: &Record) -> Self {
-        Self {
-            node: record.node.to_string(),
-            dir: record.dir.as_str(),
-            peer: record.peer.to_string(),
-            method: record.method.to_string(),
-            code: record.code.as_str(),
-            started_us: record.started_us,
-            duration_us: record.duration_us,
-            deadline_ms: record.deadline_ms,
-            sent_bytes: record.sent_bytes,
-            received_bytes: record.received_bytes,
-            trace_id: record.trace_id.to_string(),
-            span_id: record.span_id.to_string(),
-            parent_id: record.parent_id.map(|id| id.to_string()),
-            key: record.key.map(|key| key.to_string()),
-            attempt: record.attempt,
-        }
     }
 }

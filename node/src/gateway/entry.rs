@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 
 use super::Desk;
+use super::access::Who;
 use super::call::{is_json, read};
 use super::problem::Problem;
 
@@ -46,7 +47,14 @@ pub(super) async fn open(
 }
 
 /// Ends the browser's session.
-pub(super) async fn close(State(desk): State<Arc<Desk>>, headers: HeaderMap) -> Response {
-    let cookie = [(header::SET_COOKIE, desk.access.close(&headers))];
+pub(super) async fn close(
+    State(desk): State<Arc<Desk>>,
+    Extension(who): Extension<Who>,
+) -> Response {
+    let session = match &who {
+        Who::Browser(session) => Some(session),
+        Who::Program => None,
+    };
+    let cookie = [(header::SET_COOKIE, desk.access.close(session))];
     (StatusCode::NO_CONTENT, cookie).into_response()
 }

@@ -10,6 +10,7 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{Stream, StreamExt};
 use serde::Serialize;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::Desk;
 use super::problem::Problem;
@@ -20,13 +21,26 @@ pub(super) const STREAMS_MAX: usize = 64;
 /// out that the browser is gone.
 const ALIVE_EVERY: Duration = Duration::from_secs(5);
 
+/// A place for one stream, given back when it is dropped.
+#[derive(Debug)]
+pub(super) struct Place {
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Place {
+    /// Takes one, if there is one.
+    pub(super) fn take(desk: &Desk) -> Result<Self, Problem> {
+        let place = desk.streams.clone().try_acquire_owned();
+        place.map(|_permit| Self { _permit }).map_err(|_| Problem::crowded(STREAMS_MAX))
+    }
+}
+
 /// Answers with these events, for as long as they come, the browser listens and the node runs.
 pub(super) fn answer(
     desk: &Arc<Desk>,
+    place: Place,
     events: impl Stream<Item = Event> + Send + 'static,
-) -> Result<Response, Problem> {
-    let place = desk.streams.clone().try_acquire_owned();
-    let place = place.map_err(|_| Problem::crowded(STREAMS_MAX))?;
+) -> Response {
     let stop = desk.stop.clone();
     let events: Pin<Box<dyn Stream<Item = Event> + Send>> = Box::pin(events);
     let events = events.take_until(async move { stop.cancelled().await });
@@ -35,7 +49,7 @@ pub(super) fn answer(
         let _ = &place;
         Ok::<_, Infallible>(event)
     });
-    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(ALIVE_EVERY)).into_response())
+    Sse::new(events).keep_alive(KeepAlive::new().interval(ALIVE_EVERY)).into_response()
 }
 
 /// An event of this kind with this JSON.

@@ -12,10 +12,11 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::Desk;
-use super::drawn::{Drawn, RecordFields};
-use super::events::{answer, event};
+use super::drawn::Drawn;
+use super::events::{Place, answer, event};
+use super::gather::is_of_gathering;
 use super::problem::{Problem, node_name};
-use crate::exchange::{Fed, Filter, Outcome, merge};
+use crate::exchange::{Fed, Filter, Outcome, RecordFields, merge};
 
 /// How many traces are told where nothing is said, and at the most.
 const LAST_DEFAULT: usize = 50;
@@ -64,21 +65,16 @@ pub(super) async fn past(
 
 /// Each record of this node as it is made.
 pub(super) async fn live(State(desk): State<Arc<Desk>>) -> Result<Response, Problem> {
+    let place = Place::take(&desk)?;
     let records = unfold(desk.node.follow_records(), |mut records| async {
         loop {
             let told = match records.next().await? {
-                // What the page itself asks for, to draw this, would have no end.
-                Fed::Record(record) if is_of_the_page(&record) => continue,
+                Fed::Record(record) if is_of_gathering(&record) => continue,
                 Fed::Record(record) => event("record", &RecordFields::of(&record)),
                 Fed::Missed(count) => event("missed", &json!({ "count": count })),
             };
             return Some((told, records));
         }
     });
-    answer(&desk, records)
-}
-
-/// Whether a record is of a request for records.
-pub(super) fn is_of_the_page(record: &crate::exchange::Record) -> bool {
-    record.method.as_str() == "node.records"
+    Ok(answer(&desk, place, records))
 }

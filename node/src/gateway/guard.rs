@@ -39,7 +39,11 @@ impl Hosts {
             _ => (host.as_str(), Some(80)),
         };
         let ours = port == Some(self.address.port());
-        if self.named.contains(&host) || (ours && self.named.contains(name)) {
+        let named = |host: &str| self.named.contains(host);
+        // A browser leaves out the port that its scheme has anyway.
+        let bare =
+            !host.contains(':') && (named(&format!("{host}:443")) || named(&format!("{host}:80")));
+        if named(&host) || bare || (ours && named(name)) {
             return true;
         }
         let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
@@ -51,7 +55,8 @@ impl Hosts {
     }
 }
 
-/// The bound on a request's way in, and the fields of every reply.
+/// The bound on a request's way in, and the fields of every reply (but for those to what is no
+/// HTTP, which hyper refuses by itself).
 pub(super) async fn guard(State(desk): State<Arc<Desk>>, request: Request, next: Next) -> Response {
     let mut response = match refusal(&desk.hosts, &request) {
         Some(problem) => problem.into_response(),
@@ -66,27 +71,42 @@ pub(super) async fn guard(State(desk): State<Arc<Desk>>, request: Request, next:
 }
 
 fn refusal(hosts: &Hosts, request: &Request) -> Option<Problem> {
-    let Some(host) = only(request.headers(), &header::HOST) else {
+    let (path, headers) = (request.uri().path(), request.headers());
+    let Some(host) = only(headers, &header::HOST) else {
         return Some(Problem::bad_request("one Host field is needed"));
     };
-    if !hosts.knows(host) {
+    // What the request's own line names counts (RFC 9112 §3.2.2).
+    let other = request.uri().authority().is_some_and(|named| named.as_str() != host);
+    if other || !hosts.knows(host) {
         return Some(Problem::misdirected());
     }
-    let guarded = request.uri().path().starts_with("/v1/") || request.method() != Method::GET;
-    let foreign = guarded && !is_same_origin(host, request.headers());
+    if path.contains('%') {
+        // No name of a node, method or file needs it.
+        return Some(Problem::no_such_path());
+    }
+    let open = matches!(path, "/" | "/healthz" | "/readyz") || path.starts_with("/assets/");
+    let guarded = !open || request.method() != Method::GET;
+    let foreign = guarded && !is_same_origin(host, headers);
     foreign.then(Problem::cross_site)
 }
 
 /// Whether a browser says that the request comes from a page of ours, or from no page at all.
 fn is_same_origin(host: &str, headers: &HeaderMap) -> bool {
-    let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
-    let origin = headers.get(header::ORIGIN).map(HeaderValue::as_bytes);
-    let ours = |origin: &[u8]| {
-        let rest = origin.strip_prefix(b"http://").or_else(|| origin.strip_prefix(b"https://"));
-        rest.is_some_and(|rest| rest.eq_ignore_ascii_case(host.as_bytes()))
+    let ours = |origin: &str| {
+        let rest = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+        rest.is_some_and(|rest| rest.eq_ignore_ascii_case(host))
     };
-    site.is_none_or(|site| matches!(site, b"same-origin" | b"none")) && origin.is_none_or(ours)
+    said(headers, &SITE, |site| matches!(site, "same-origin" | "none"))
+        && said(headers, &header::ORIGIN, ours)
 }
+
+/// Whether a field is absent, or stands there once and says the right thing.
+fn said(headers: &HeaderMap, name: &HeaderName, right: impl FnOnce(&str) -> bool) -> bool {
+    !headers.contains_key(name) || only(headers, name).is_some_and(right)
+}
+
+/// Where a request comes from, as browsers say it (W3C Fetch Metadata).
+const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// The value of a field that stands there once, as text.
 pub(super) fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
@@ -102,9 +122,9 @@ pub(super) fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h 
 const SECURITY: [(HeaderName, &str); 8] = [
     (
         header::CONTENT_SECURITY_POLICY,
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
          connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
-         require-trusted-types-for 'script'",
+         require-trusted-types-for 'script'; trusted-types 'none'",
     ),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::X_FRAME_OPTIONS, "DENY"),
@@ -134,6 +154,7 @@ mod tests {
             ("LOCALHOST:8433", true),
             ("hub.example:8433", true),
             ("proxy.example:443", true),
+            ("proxy.example", true),
             ("localhost:8434", false),
             ("localhost", false),
             ("127.0.0.2:8433", false),

@@ -17,8 +17,10 @@ mod health;
 mod methods;
 mod openapi;
 mod page;
+mod patience;
 mod problem;
 mod routes;
+mod spent;
 mod status;
 mod watch;
 
@@ -58,6 +60,8 @@ struct Desk {
     address: SocketAddr,
     hosts: Hosts,
     access: Access,
+    /// The records that peers have given.
+    given: gather::Given,
     /// Places for streams of events.
     streams: Arc<Semaphore>,
     stop: CancellationToken,
@@ -154,7 +158,9 @@ impl Desk {
     fn link(&self) -> String {
         let (ip, port) = (self.address.ip(), self.address.port());
         let host = match ip.is_unspecified() {
-            true => format!("localhost:{port}"),
+            // Not by a name: it may lead to another address, and somebody else there.
+            true if ip.is_ipv6() => format!("[::1]:{port}"),
+            true => format!("127.0.0.1:{port}"),
             false => self.address.to_string(),
         };
         format!("http://{host}/#open={}", self.access.new_link())
@@ -201,6 +207,7 @@ async fn listen(
     let hosts = Hosts::of(address, &http.hosts);
     let streams = Arc::new(Semaphore::new(events::STREAMS_MAX));
     let stop = CancellationToken::new();
-    let desk = Desk { node, address, hosts, access, streams, stop };
+    let given = gather::Given::default();
+    let desk = Desk { node, address, hosts, access, given, streams, stop };
     Ok((listener, Arc::new(desk)))
 }

@@ -21,7 +21,8 @@ pub(super) fn document(peer: &str, methods: &[Described]) -> Value {
             "title": format!("What {peer} enables"),
             "version": env!("CARGO_PKG_VERSION"),
             "description": "Each method as its node describes it. Programs show the token of the \
-                            node's token file; the page has a cookie and a proof.",
+                            node's token file; the page has a cookie and a proof. Bytes \
+                            in params are {\"$bytes\": base64url}.",
         },
         "security": [{ "token": [] }],
         "paths": paths,
@@ -38,7 +39,12 @@ pub(super) fn document(peer: &str, methods: &[Described]) -> Value {
                 "Deadline": {
                     "name": "Deadline-Ms", "in": "header",
                     "description": "How long the answer may take, in milliseconds",
-                    "schema": { "type": "integer", "minimum": 0 },
+                    "schema": { "type": "integer", "minimum": 1 },
+                },
+                "Trace": {
+                    "name": "traceparent", "in": "header",
+                    "description": "The trace that the request belongs to (W3C Trace Context)",
+                    "schema": { "type": "string" },
                 },
                 "Key": {
                     "name": "Idempotency-Key", "in": "header",
@@ -52,9 +58,10 @@ pub(super) fn document(peer: &str, methods: &[Described]) -> Value {
 }
 
 fn call(method: &Described) -> Value {
-    let mut parameters = vec![json!({ "$ref": "#/components/parameters/Deadline" })];
+    let named = |name| json!({ "$ref": format!("#/components/parameters/{name}") });
+    let mut parameters = vec![named("Deadline"), named("Trace")];
     if method.effect == Effect::Writes {
-        parameters.push(json!({ "$ref": "#/components/parameters/Key" }));
+        parameters.push(named("Key"));
     }
     json!({
         "operationId": method.name,

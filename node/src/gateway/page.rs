@@ -1,6 +1,9 @@
 //! The page's files, in the binary. They hold nothing of the node: whoever may not use it sees how
 //! to be let in, and nothing else.
 
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
 use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -47,6 +50,7 @@ static FILES: &[File] = files! {
     "json.js": JS,
     "keys.js": JS,
     "main.js": JS,
+    "measure.js": JS,
     "messages.js": JS,
     "methods.js": JS,
     "network-details.js": JS,
@@ -66,6 +70,7 @@ static FILES: &[File] = files! {
     "router.js": JS,
     "said.js": JS,
     "schema.js": JS,
+    "service-actions.js": JS,
     "service.js": JS,
     "shell.js": JS,
     "sse.js": JS,
@@ -76,6 +81,15 @@ static FILES: &[File] = files! {
     "visible.js": JS,
     "watch-box.js": JS,
 };
+
+/// What tells one version of a file from another.
+static TAGS: LazyLock<BTreeMap<&'static str, HeaderValue>> = LazyLock::new(|| {
+    let tag = |file: &File| {
+        let digits = hex::encode(&Sha256::digest(file.bytes)[..16]);
+        HeaderValue::try_from(format!("\"{digits}\"")).expect("hexadecimal digits in quotes")
+    };
+    FILES.iter().map(|file| (file.name, tag(file))).collect()
+});
 
 /// The page.
 pub(super) async fn index(headers: HeaderMap) -> Response {
@@ -91,14 +105,31 @@ fn file(name: &str, headers: &HeaderMap) -> Response {
     let Some(file) = FILES.iter().find(|file| file.name == name) else {
         return Problem::no_such_path().into_response();
     };
-    let tag = format!("\"{}\"", hex::encode(&Sha256::digest(file.bytes)[..16]));
-    let known = headers.get(header::IF_NONE_MATCH).is_some_and(|known| known == tag.as_str());
-    let tag = HeaderValue::from_str(&tag).expect("hexadecimal digits in quotes");
+    let tag = TAGS[name].clone();
+    let known = headers.get(header::IF_NONE_MATCH) == Some(&tag);
     // A browser asks each time whether it has changed: a new binary is a new page.
     let fresh = HeaderValue::from_static("no-cache");
     let told = [(header::ETAG, tag), (header::CACHE_CONTROL, fresh)];
     match known {
         true => (StatusCode::NOT_MODIFIED, told).into_response(),
         false => (told, [(header::CONTENT_TYPE, file.form)], file.bytes).into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn every_file_of_the_page_is_in_the_binary() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/gateway/page");
+        let there = std::fs::read_dir(folder).unwrap();
+        let mut there: Vec<_> =
+            there.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        there.sort();
+        let served: Vec<_> = FILES.iter().map(|file| file.name).collect();
+        assert_eq!(served, there);
     }
 }

@@ -137,12 +137,12 @@ impl Problem {
 
     pub(super) fn too_large(max: usize) -> Self {
         let problem =
-            Self::new(Code::ResourceExhausted, format!("more than {max} bytes of params"));
+            Self::new(Code::ResourceExhausted, format!("a body of more than {max} bytes"));
         problem.retry(Retry::Never).with(StatusCode::PAYLOAD_TOO_LARGE)
     }
 
     pub(super) fn too_slow() -> Self {
-        let problem = Self::new(Code::DeadlineExceeded, "the params took too long to arrive");
+        let problem = Self::new(Code::DeadlineExceeded, "the body took too long to arrive");
         problem.with(StatusCode::REQUEST_TIMEOUT)
     }
 
@@ -173,11 +173,15 @@ pub(super) fn method_name(name: &str) -> Result<MethodName, Problem> {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
+        let unauthenticated = self.0.status == StatusCode::UNAUTHORIZED && self.0.peer.is_none();
         let wait = self.0.retry_after_ms.map(|ms| ms.div_ceil(1000));
         let mut response = (self.0.status, Json(self)).into_response();
         let headers = response.headers_mut();
         let form = HeaderValue::from_static("application/problem+json");
         headers.insert(header::CONTENT_TYPE, form);
+        if unauthenticated {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
         if let Some(seconds) = wait {
             headers.insert(header::RETRY_AFTER, seconds.into());
         }

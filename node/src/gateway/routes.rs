@@ -2,12 +2,17 @@
 
 use std::sync::Arc;
 
-use axum::Router;
+use axum::body::Body;
 use axum::extract::{Request, State};
+use axum::http::header::CONTENT_TYPE;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use axum::{Extension, Router};
+use futures_util::StreamExt;
 
+use super::access::Who;
+use super::door::LetIn;
 use super::problem::Problem;
 use super::{Desk, call, entry, exchange, guard, health, methods, page, status, watch};
 
@@ -20,6 +25,7 @@ pub(super) fn all(desk: Arc<Desk>) -> Router {
         .route("/healthz", get(health::lives))
         .route("/readyz", get(health::is_ready));
     let for_those_who_may = Router::new()
+        .route("/metrics", get(health::metrics))
         .route("/v1/close", post(entry::close))
         .route("/v1/status", get(status::now))
         .route("/v1/status/live", get(status::live))
@@ -38,9 +44,26 @@ pub(super) fn all(desk: Arc<Desk>) -> Router {
         .with_state(desk)
 }
 
-async fn authorize(State(desk): State<Arc<Desk>>, request: Request, next: Next) -> Response {
-    if !desk.access.allows(request.headers()) {
+/// Lets those pass who may ask. What a browser is still being told when its session is over ends
+/// with it.
+async fn authorize(
+    State(desk): State<Arc<Desk>>,
+    Extension(let_in): Extension<LetIn>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let Some(who) = desk.access.who(request.headers()) else {
         return Problem::unauthenticated().into_response();
+    };
+    let_in.note();
+    request.extensions_mut().insert(who.clone());
+    let response = next.run(request).await;
+    let Who::Browser(session) = who else { return response };
+    let (parts, body) = response.into_parts();
+    if parts.headers.get(CONTENT_TYPE).is_none_or(|form| form != "text/event-stream") {
+        return Response::from_parts(parts, body);
     }
-    next.run(request).await
+    let over = async move { desk.access.ended(&session).await };
+    let told = body.into_data_stream().take_until(Box::pin(over));
+    Response::from_parts(parts, Body::from_stream(told))
 }

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use super::Desk;
-use super::events::{answer, event};
+use super::events::{Place, answer, event};
 use super::problem::Problem;
 use crate::node::Status;
 
@@ -27,6 +27,7 @@ pub(super) async fn now(State(desk): State<Arc<Desk>>) -> Json<Status> {
 
 /// How the node is, again and again.
 pub(super) async fn live(State(desk): State<Arc<Desk>>) -> Result<Response, Problem> {
+    let place = Place::take(&desk)?;
     let changes = desk.node.session_changes();
     let told = unfold((desk.clone(), None), move |(desk, waited)| {
         let changes = changes.clone();
@@ -36,7 +37,7 @@ pub(super) async fn live(State(desk): State<Arc<Desk>>) -> Result<Response, Prob
             Some((told, (desk, Some(changes))))
         }
     });
-    answer(&desk, told)
+    Ok(answer(&desk, place, told))
 }
 
 async fn until_due(

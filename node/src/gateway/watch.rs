@@ -11,7 +11,7 @@ use futures_util::stream::unfold;
 use serde_json::json;
 
 use super::Desk;
-use super::events::{answer, event};
+use super::events::{Place, answer, event};
 use super::guard::only;
 use super::problem::{Problem, node_name};
 use crate::client::{Subscription, SubscriptionState};
@@ -32,10 +32,10 @@ pub(super) async fn watch(
 ) -> Result<Response, Problem> {
     let name = node_name(&peer)?;
     let (service, mut wanted) = asked(query.as_deref().unwrap_or_default())?;
-    if let Some(cursor) = only(&headers, &LAST) {
-        wanted.from = Some(from(cursor)?);
+    if headers.contains_key(LAST) {
+        wanted.from = Some(from(only(&headers, &LAST).unwrap_or_default())?);
     }
-    let method = format!("{service}.watch");
+    let (method, place) = (format!("{service}.watch"), Place::take(&desk)?);
     let mut watched = desk.node.peer(name.as_str()).fail_fast().subscribe(&service, wanted);
     until_begun(&mut watched).await.map_err(|error| Problem::of(&error, name.as_str(), &method))?;
     let events = unfold(Some((watched, name, method)), |watching| async {
@@ -48,17 +48,17 @@ pub(super) async fn watch(
             }
         }
     });
-    answer(&desk, events)
+    Ok(answer(&desk, place, events))
 }
 
 /// Waits until it has begun, or is refused.
 async fn until_begun(watched: &mut Subscription) -> Result<(), crate::client::RequestError> {
     let mut state = watched.state();
     let begun = state.wait_for(|state| *state != SubscriptionState::Beginning).await;
-    let live = begun.is_ok_and(|state| matches!(*state, SubscriptionState::Live { .. }));
-    match live {
-        true => Ok(()),
-        false => watched.next().await.map(|_| ()),
+    let ended = begun.is_ok_and(|state| matches!(*state, SubscriptionState::Ended));
+    match ended {
+        true => watched.next().await.map(drop),
+        false => Ok(()),
     }
 }
 

@@ -24,6 +24,10 @@ pub(super) const QUEUED: usize = 8_192;
 const MANY: usize = QUEUED / 8;
 /// For how long they gather.
 const GATHERING: Duration = Duration::from_millis(5);
+/// How many in that time make a node a busy one, whose entries gather for longer: each time that
+/// they are written costs about as much as forty of them.
+const BUSY: usize = 32;
+const GATHERING_BUSY: Duration = Duration::from_millis(40);
 
 /// What becomes one line.
 pub(super) enum Entry {
@@ -68,8 +72,8 @@ pub(super) struct Taken {
 }
 
 impl Queue {
-    /// Appends an entry, or counts it where there is no room.
-    pub(super) fn push(&self, entry: Entry) {
+    /// Appends an entry, or counts it where there is no room; it is made in its place.
+    pub(super) fn push(&self, entry: impl FnOnce() -> Entry) {
         let mut waiting = self.lock();
         if waiting.ended {
             return;
@@ -79,7 +83,7 @@ impl Queue {
             super::note_dropped(1);
             return;
         }
-        waiting.entries.push(entry);
+        waiting.entries.push(entry());
         let wakes = match waiting.writer {
             Writer::Awake => false,
             Writer::UntilAny => true,
@@ -110,13 +114,15 @@ impl Queue {
         }
     }
 
-    /// Waits for a moment, until there is much to take, or the end.
-    pub(super) fn let_gather(&self) {
+    /// Waits for a moment, until there is much to take, or the end; for a longer one, where there
+    /// were many the last time.
+    pub(super) fn let_gather(&self, last: usize) {
+        let time = if last < BUSY { GATHERING } else { GATHERING_BUSY };
         let mut waiting = self.lock();
         if waiting.entries.len() < MANY && !waiting.ended {
             waiting.writer = Writer::UntilMany;
             let asleep = |waiting: &mut Waiting| waiting.writer == Writer::UntilMany;
-            let woken = self.news.wait_timeout_while(waiting, GATHERING, asleep);
+            let woken = self.news.wait_timeout_while(waiting, time, asleep);
             woken.unwrap_or_else(PoisonError::into_inner).0.writer = Writer::Awake;
         }
     }
@@ -136,15 +142,15 @@ impl Queue {
 }
 
 impl TakeRecords for Queue {
-    fn take(&self, record: Record) {
-        self.push(Entry::Record(record));
+    fn take(&self, record: &Record) {
+        self.push(|| Entry::Record(record.clone()));
     }
 }
 
 /// Each write is one line: the formatter of events writes whole ones.
 impl Write for &Queue {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.push(Entry::Line(line.into()));
+        self.push(|| Entry::Line(line.into()));
         Ok(line.len())
     }
 

@@ -84,10 +84,11 @@ impl<W: Write> Sink<W> {
                 }
                 queue.wait_for_any(IDLE);
             } else {
+                let count = batch.len();
                 batch.drain(..).for_each(|entry| self.write(&entry));
                 self.lost += taken.dropped;
                 self.flush();
-                queue.let_gather();
+                queue.let_gather(count);
             }
         }
     }
@@ -270,7 +271,7 @@ mod tests {
             \"target\":\"exchange\",\"message\":\"request\"}\n";
         let record = crate::exchange::Log::read(line.as_bytes()).unwrap().records.remove(0);
         for _ in 0..MANY {
-            writing.queue.push(Entry::Record(record.clone()));
+            writing.queue.push(|| Entry::Record(record.clone()));
         }
         drop(open);
         drop(writing);

@@ -177,12 +177,12 @@ fn timeless(look: Look, text: &str) -> Vec<&str> {
 #[test]
 fn a_record_is_the_line_that_its_event_would_have_become() {
     for look in [Look::Json, Look::Plain, Look::Coloured] {
-        let records = logged(look, "info", || table().into_iter().for_each(emit));
+        let records = logged(look, "info", || table().iter().for_each(emit));
         let events = logged(look, "info", || table().iter().for_each(emit_event));
         assert_eq!(timeless(look, &records), timeless(look, &events));
         assert_eq!(records.lines().count(), table().len());
     }
-    let text = logged(Look::Json, "info", || table().into_iter().for_each(emit));
+    let text = logged(Look::Json, "info", || table().iter().for_each(emit));
     assert!(text.contains("{\"timestamp\":\"2025-11-24T16:00:00.124690Z\","), "{text}");
     assert_eq!(crate::exchange::Log::read(text.as_bytes()).unwrap().broken, 2, "no such times");
 }
@@ -191,7 +191,7 @@ fn a_record_is_the_line_that_its_event_would_have_become() {
 fn records_and_events_are_written_in_the_order_in_which_they_came() {
     let text = logged(Look::Json, "info", || {
         for number in 0..2_000 {
-            emit(Record { attempt: number, ..table().remove(0) });
+            emit(&Record { attempt: number, ..table().remove(0) });
             tracing::info!(attempt = number, "between");
         }
     });
@@ -217,12 +217,12 @@ fn each_log_has_the_records_that_its_own_filter_lets_through() {
     ];
     let record = || self::table().remove(1);
     for (level, lines) in table {
-        let text = logged(Look::Json, level, || emit(record()));
+        let text = logged(Look::Json, level, || emit(&record()));
         assert_eq!(text.lines().count(), lines, "{level}");
     }
     for (other, _) in table {
         let logs = [(Look::Json, "info"), (Look::Plain, other), (Look::Json, "exchange=off")];
-        let [all, some, none] = all_logged(logs, || emit(record()));
+        let [all, some, none] = all_logged(logs, || emit(&record()));
         let expected = table.iter().find(|(level, _)| *level == other).unwrap().1;
         let found = (all.lines().count(), some.lines().count(), none.lines().count());
         assert_eq!(found, (1, expected, 0), "{other}");

@@ -13,13 +13,16 @@ use tokio_util::sync::CancellationToken;
 use super::{Shared, StartError};
 use crate::client::Outbound;
 use crate::config::Plan;
+use crate::exchange::Recorder;
+use crate::metrics::Metrics;
 use crate::network::Network;
+use crate::otlp::Exporter;
 use crate::service::{Inbound, Router};
 use crate::session::{
     Complaints, Dialer, DialerParts, Dialers, Doorway, Table, Us, keep_alive, welcome_all,
 };
 use crate::transport::{
-    AssemblyBudget, Dialing, Gate, GateBounds, Listener, RestartKeys, quic_settings,
+    AssemblyBudget, Dialing, Gate, GateBounds, Listener, QuicSettings, RestartKeys, Traces,
 };
 
 /// Assembles a node on the first network thread: binds its listeners, starts its dialers.
@@ -33,20 +36,28 @@ pub(super) fn assemble(
     let peers = plan.peers().iter().map(|(peer, address)| (peer.clone(), address.to_string()));
     let (handles, dialers) = Dialers::to(peers);
     let who = (name, plan.role());
-    let outbound = Arc::new(Outbound::new(who, limits, network, table, handles, Arc::default()));
-    let inbound = Arc::new(Inbound::new(outbound.clone(), router));
+    let exporter = plan.exchange().otlp.as_ref();
+    let exporter = exporter.map(|endpoint| Exporter::start(&who.0, endpoint)).transpose()?;
+    let export = exporter.as_ref().map(Exporter::takes_records);
+    let recorder = Recorder::new(limits.exchange_recent, export);
+    let metrics = Arc::new(Metrics::new());
+    let outbound = Outbound::new(who, limits, network, table, handles, metrics, recorder);
+    let outbound = Arc::new(outbound);
+    let inbound = Arc::new(Inbound::new(outbound.clone(), router, &plan.exchange().readers));
     let ourselves: Weak<Inbound> = Arc::downgrade(&inbound);
     outbound.meet(ourselves);
 
     let us = Arc::new(us(plan, &inbound));
     let (mut tasks, stop) = (JoinSet::new(), CancellationToken::new());
-    let listeners = bind(plan)?;
+    let traces = Traces::open(plan.debug())?;
+    plan.debug().warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
+    let listeners = bind(plan, &traces)?;
     let halves = (&outbound, &inbound);
     listen(&listeners, halves, &us, &stop, &mut tasks);
     let listening = listeners.iter().map(|listener| listener.address).collect();
     let mut endpoints: Vec<_> = listeners.into_iter().map(|listener| listener.endpoint).collect();
     if plan.role().dials() {
-        endpoints.push(dial(plan, dialers, halves, &us, &stop, &mut tasks)?);
+        endpoints.push(dial(plan, (dialers, traces), halves, &us, &stop, &mut tasks)?);
     }
     let (endpoints, tasks) = (Mutex::new(endpoints), Mutex::new(tasks));
     let (network, started_ms) = (us.network.clone(), us.greeting.boot_ms);
@@ -54,6 +65,7 @@ pub(super) fn assemble(
     Ok(Shared {
         outbound,
         inbound,
+        exporter,
         network,
         started_ms,
         listening,
@@ -88,13 +100,13 @@ fn us(plan: &Plan, inbound: &Inbound) -> Us {
     }
 }
 
-fn bind(plan: &Plan) -> Result<Vec<Listener>, StartError> {
-    let transport = Arc::new(quic_settings(plan.limits(), None));
+fn bind(plan: &Plan, traces: &Traces) -> Result<Vec<Listener>, StartError> {
+    let settings = QuicSettings::new(plan.limits(), None, traces);
     let keys = RestartKeys::of(plan.identity());
     let mut listeners = Vec::new();
     for address in plan.listen() {
         let tls = listener_tls(plan.identity(), plan.trust(), &[ALPN])?;
-        listeners.push(Listener::bind(*address, tls, transport.clone(), &keys)?);
+        listeners.push(Listener::bind(*address, tls, &settings, traces, &keys)?);
     }
     Ok(listeners)
 }
@@ -115,24 +127,29 @@ fn listen(
         limits: outbound.limits.clone(),
         gate: Arc::new(Mutex::new(gate)),
         stop: stop.clone(),
+        metrics: outbound.metrics.clone(),
         complaints: Complaints::default(),
     });
     for listener in listeners {
-        tasks.spawn(welcome_all(listener.endpoint.clone(), doorway.clone()));
+        tasks.spawn(welcome_all(
+            listener.endpoint.clone(),
+            listener.accepting.clone(),
+            doorway.clone(),
+        ));
     }
 }
 
 fn dial(
     plan: &Plan,
-    dialers: Vec<Dialer>,
+    (dialers, traces): (Vec<Dialer>, Traces),
     (outbound, inbound): (&Arc<Outbound>, &Arc<Inbound>),
     us: &Arc<Us>,
     stop: &CancellationToken,
     tasks: &mut JoinSet<()>,
 ) -> Result<Endpoint, StartError> {
     let limits = &outbound.limits;
-    let settings = quic_settings(limits, Some(keep_alive(limits)));
-    let dialing = Arc::new(Dialing::open(Arc::new(settings))?);
+    let settings = QuicSettings::new(limits, Some(keep_alive(limits)), &traces);
+    let dialing = Arc::new(Dialing::open(settings, traces)?);
     let endpoint = dialing.endpoint.clone();
     let parts = Arc::new(DialerParts {
         us: us.clone(),
@@ -143,6 +160,7 @@ fn dial(
         dispatch: inbound.clone(),
         limits: limits.clone(),
         stop: stop.clone(),
+        metrics: outbound.metrics.clone(),
     });
     for dialer in dialers {
         tasks.spawn(dialer.run(parts.clone()));

@@ -2,6 +2,7 @@
 
 mod assembly;
 mod info;
+mod metrics;
 mod status;
 
 use std::io;
@@ -22,6 +23,7 @@ use crate::client::{Outbound, Peer};
 use crate::config::Plan;
 use crate::exchange::{Recent, Record, RecordFeed};
 use crate::network::{Network, StoppedError};
+use crate::otlp::Exporter;
 use crate::service::{Inbound, Router};
 use crate::transport::EndpointError;
 
@@ -57,6 +59,8 @@ struct Owner {
 struct Shared {
     outbound: Arc<Outbound>,
     inbound: Arc<Inbound>,
+    /// Sends records away, where there is somewhere to.
+    exporter: Option<Exporter>,
     network: NetworkName,
     /// When it started, in milliseconds since 1970 UTC.
     started_ms: u64,
@@ -79,8 +83,8 @@ pub enum StartError {
     /// Identity and authority do not make TLS settings.
     #[error(transparent)]
     Tls(#[from] TlsError),
-    /// A network thread could not be started.
-    #[error("cannot start a network thread: {0}")]
+    /// One of the node's threads could not be started.
+    #[error("cannot start a thread: {0}")]
     Thread(#[from] io::Error),
     /// The network threads ended while the node was being assembled.
     #[error(transparent)]
@@ -241,6 +245,9 @@ impl Shared {
         let _ = timeout(LAST_WORDS, tasks.join_all()).await;
         let _ = timeout(LAST_DATAGRAMS, self.close_sockets()).await;
         self.outbound.recorder.end();
+        if let Some(exporter) = &self.exporter {
+            exporter.end().await;
+        }
     }
 
     /// Closes the sockets and lets go of them, so that their ports are free.

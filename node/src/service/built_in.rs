@@ -1,4 +1,5 @@
-//! What every node that answers enables: `node.ping` and `node.methods`.
+//! What every node that answers enables: `node.ping` and `node.methods`, and `node.records`, which
+//! stands in a file of its own.
 
 use std::ops::Not;
 use std::sync::{Arc, OnceLock};
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::catalog::Described;
 use super::nearest::{did_you_mean, nearest};
+use super::records::Records;
 use super::router::Route;
 use super::{Context, Router};
 
@@ -159,9 +161,10 @@ impl Entry {
 }
 
 /// The router with the built-in methods added, which list all of it.
-pub(super) fn with_built_in(router: Router) -> Router {
+pub(super) fn with_built_in(router: Router, records: &Arc<Records>) -> Router {
     let routes = |built_in: &Arc<BuiltIn>| {
-        Router::default().on(built_in, BuiltIn::ping).on(built_in, BuiltIn::methods)
+        let own = Router::default().on(built_in, BuiltIn::ping).on(built_in, BuiltIn::methods);
+        own.and(records.routes())
     };
     let all = router.clone().and(routes(&Arc::default()));
     let methods = all.routes().map(Entry::of).collect();

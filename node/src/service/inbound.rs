@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 
 use super::Context;
 use super::rules::{Call, Caller, Inbound};
-use crate::exchange::{Direction, MethodText, Outcome, Record, Telling};
+use crate::exchange::{Direction, MethodText, Outcome, Record, Recorder, Telling};
 use crate::metrics::Ended;
 use crate::session::{Answered, AnsweringPlace, Asked, Begun, Dispatch, Entry, Events};
 
@@ -111,7 +111,7 @@ impl Entry for Recorded {
         if let Some(node) = self.context.node() {
             node.outbound.metrics.inward.note_watching();
         }
-        self.record();
+        self.leave(Recorder::take_progress);
     }
 
     fn note_events(&mut self, count: u64) -> Option<Instant> {
@@ -119,21 +119,21 @@ impl Entry for Recorded {
     }
 
     fn record_events(&mut self) {
-        self.record();
+        self.leave(Recorder::take_progress);
         self.telling.iter_mut().for_each(|telling| telling.note_recorded(Instant::now()));
     }
 }
 
 impl Recorded {
     /// Leaves a record of all until now.
-    fn record(&self) {
+    fn leave(&self, with: fn(&Recorder, Record)) {
         let Some(node) = self.context.node() else { return };
         if !node.outbound.recorder.wants_records() {
             return;
         }
         let (request, duration) = (self.context.request(), self.began.elapsed());
         let telling = self.telling.as_ref();
-        node.outbound.recorder.take(Record {
+        let record = Record {
             node: node.outbound.name.clone(),
             dir: Direction::In,
             peer: self.context.peer().clone(),
@@ -150,16 +150,18 @@ impl Recorded {
             key: request.key,
             attempt: request.attempt,
             events: telling.map(|telling| telling.events),
-        });
+        };
+        with(&node.outbound.recorder, record);
     }
 }
 
 impl Drop for Recorded {
     fn drop(&mut self) {
         let Some(node) = self.context.node() else { return };
-        let ended = Ended { outcome: self.code, watched: self.telling.is_some() };
-        node.outbound.metrics.inward.end(ended);
-        self.record();
+        let (method, outcome) = (&self.context.request().method, self.code);
+        let (took, watched) = (self.began.elapsed(), self.telling.is_some());
+        node.outbound.metrics.inward.end(Ended { method, took, outcome, watched });
+        self.leave(Recorder::take);
     }
 }
 

@@ -1,6 +1,7 @@
 //! The rules of a call, one after the other: role, addressee, method, size, key, handler.
 
 use std::any::Any;
+use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
@@ -19,6 +20,7 @@ use tokio_util::task::TaskTracker;
 
 use super::built_in::with_built_in;
 use super::nearest::{did_you_mean, nearest};
+use super::records::Records;
 use super::router::{Beginning, Route};
 use super::watch::{Begin, Watching};
 use super::writers::Writers;
@@ -65,8 +67,14 @@ pub(super) enum Call {
 }
 
 impl Inbound {
-    pub(crate) fn new(outbound: Arc<Outbound>, router: Router) -> Self {
-        let router = with_built_in(router);
+    pub(crate) fn new(
+        outbound: Arc<Outbound>,
+        router: Router,
+        readers: &BTreeSet<NodeName>,
+    ) -> Self {
+        let records = Records::new(outbound.clone(), readers.clone());
+        let router = with_built_in(router, &records);
+        outbound.metrics.inward.know(router.methods());
         let message_bytes = router.request_bytes().min(outbound.limits.message_bytes);
         let Limits { requests_in_flight, connections_per_peer, .. } = outbound.limits;
         let writers = Writers::new(requests_in_flight * connections_per_peer);
@@ -175,7 +183,9 @@ impl Inbound {
             )
             .reason("role"));
         }
-        if !caller.role.asks() {
+        // What a node asks itself is no request to a peer.
+        let own = matches!(caller.way, Way::Ourselves | Way::OwnStream);
+        if !own && !caller.role.asks() {
             return Err(Failure::new(
                 Code::PermissionDenied,
                 format!("role {} issues no requests", caller.role),
@@ -293,7 +303,7 @@ fn check_way(route: &Route, caller: &Caller) -> Result<(), Failure> {
 }
 
 fn no_way() -> Failure {
-    let sentence = "a subscription needs a stream of its own, neither a lane nor the node itself";
+    let sentence = "a subscription needs a stream of its own, and no lane";
     Failure::new(Code::InvalidArgument, sentence).reason("stream")
 }
 

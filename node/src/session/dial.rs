@@ -88,6 +88,21 @@ pub enum DialError {
     },
 }
 
+impl DialError {
+    /// A word for what failed.
+    pub(super) fn reason(&self) -> &'static str {
+        match self {
+            Self::Resolve { .. } => "resolve",
+            Self::Unreachable { .. } => "unreachable",
+            Self::Protocol { .. } => "protocol",
+            Self::Certificate { .. } => "certificate",
+            Self::OurCertificate { .. } => "our_certificate",
+            Self::Refused { .. } => "refused",
+            Self::Here { .. } => "here",
+        }
+    }
+}
+
 /// What one dial needs.
 pub(super) struct Dial<'a> {
     pub(super) us: &'a Us,
@@ -119,7 +134,7 @@ impl Dial<'_> {
         let here = |problem: String| DialError::Here { address, problem };
         let (tls, judgement) = self.tls.to(self.peer);
         let (connecting, _awaiting) =
-            self.dialing.connect(address, self.peer.as_str(), tls).map_err(here)?;
+            self.dialing.connect(address, self.peer, tls).map_err(here)?;
         let connected = tokio::select! {
             connected = timeout(self.handshake_timeout, connecting) => connected,
             problem = refused_by_the_machine(address) => {

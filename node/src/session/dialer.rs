@@ -17,6 +17,7 @@ use super::progress::{DialStage, DialUnderWay, Progress};
 use super::serve::serve;
 use super::table::Table;
 use crate::config::Limits;
+use crate::metrics::Metrics;
 use crate::network::Network;
 use crate::transport::Dialing;
 
@@ -36,6 +37,7 @@ pub(crate) struct DialerParts<D> {
     pub(crate) dispatch: Arc<D>,
     pub(crate) limits: Limits,
     pub(crate) stop: CancellationToken,
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 /// The peers that this node dials.
@@ -214,6 +216,7 @@ impl<D: Dispatch> Running<D> {
             tracing::debug!(peer = %self.dialer.peer, failures, "dial failed again");
         }
         self.dialer.progress.note_failure();
+        self.parts.metrics.note_dial_failure(error.reason());
         self.dialer.told.send_replace(Some(Arc::new(error)));
     }
 

@@ -1,6 +1,6 @@
 //! Takes connections in: gate, handshake, greeting, session.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -17,8 +17,9 @@ use super::greet::{GreetError, Greeted, Us};
 use super::serve::serve;
 use super::table::Table;
 use crate::config::Limits;
+use crate::metrics::{Metrics, Refusal};
 use crate::network::{Network, Seat};
-use crate::transport::{Admission, Gate, Left};
+use crate::transport::{Accepting, Admission, Gate, Left};
 
 /// What a listener needs to turn Initials into sessions.
 pub(crate) struct Doorway<D> {
@@ -29,12 +30,18 @@ pub(crate) struct Doorway<D> {
     pub(crate) limits: Limits,
     pub(crate) gate: Arc<Mutex<Gate>>,
     pub(crate) stop: CancellationToken,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) complaints: Complaints,
 }
 
 /// Accepts connections until the stop token is cancelled, then refuses them until the last session
 /// has ended.
-pub(crate) async fn welcome_all<D: Dispatch>(endpoint: Endpoint, doorway: Arc<Doorway<D>>) {
+pub(crate) async fn welcome_all<D: Dispatch>(
+    endpoint: Endpoint,
+    accepting: Accepting,
+    doorway: Arc<Doorway<D>>,
+) {
+    let accepting = Arc::new(accepting);
     let mut sessions = JoinSet::new();
     loop {
         tokio::select! {
@@ -42,7 +49,7 @@ pub(crate) async fn welcome_all<D: Dispatch>(endpoint: Endpoint, doorway: Arc<Do
             () = doorway.stop.cancelled() => break,
             Some(ended) = sessions.join_next() => note_ended(ended),
             incoming = endpoint.accept() => match incoming {
-                Some(incoming) => doorway.admit(incoming, &mut sessions),
+                Some(incoming) => doorway.admit(&accepting, incoming, &mut sessions),
                 None => break,
             },
         }
@@ -75,12 +82,20 @@ enum IncomingError {
 }
 
 impl<D: Dispatch> Doorway<D> {
-    fn admit(self: &Arc<Self>, incoming: Incoming, sessions: &mut JoinSet<()>) {
+    fn admit(
+        self: &Arc<Self>,
+        accepting: &Arc<Accepting>,
+        incoming: Incoming,
+        sessions: &mut JoinSet<()>,
+    ) {
         let source = incoming.remote_address().ip().to_canonical();
         let validated = incoming.remote_address_validated();
         match self.gate().admit(Instant::now(), source, validated) {
-            Admission::Accept => self.give_a_seat(incoming, source, sessions),
-            Admission::Refuse => incoming.refuse(),
+            Admission::Accept => self.give_a_seat(accepting.clone(), incoming, sessions),
+            Admission::Refuse => {
+                self.metrics.note_refusal(Refusal::Gate);
+                incoming.refuse();
+            }
             // Only an address that is validated already may not be sent a Retry, and the gate
             // asks for none then.
             Admission::Retry => _ = incoming.retry(),
@@ -90,19 +105,20 @@ impl<D: Dispatch> Doorway<D> {
     /// A connection is driven on the thread where it is accepted: so all of it is done there.
     fn give_a_seat(
         self: &Arc<Self>,
+        accepting: Arc<Accepting>,
         incoming: Incoming,
-        source: IpAddr,
         sessions: &mut JoinSet<()>,
     ) {
         let seat = self.network.seat();
         let runtime = seat.thread().runtime().clone();
-        sessions.spawn_on(self.clone().take_in(incoming, source, seat), &runtime);
+        sessions.spawn_on(self.clone().take_in(accepting, incoming, seat), &runtime);
     }
 
-    async fn take_in(self: Arc<Self>, incoming: Incoming, source: IpAddr, _seat: Seat) {
+    async fn take_in(self: Arc<Self>, accepting: Arc<Accepting>, incoming: Incoming, _seat: Seat) {
         let address = incoming.remote_address();
+        let source = address.ip().to_canonical();
         // Boxed, so that a session does not hold the room that its greeting needed.
-        let handshake = Box::pin(self.handshake(incoming)).await;
+        let handshake = Box::pin(self.handshake(&accepting, incoming)).await;
         let left = if handshake.is_ok() { Left::Greeted } else { Left::Failed };
         self.gate().leave(Instant::now(), source, left);
         match handshake {
@@ -110,15 +126,20 @@ impl<D: Dispatch> Doorway<D> {
                 serve(greeted, &self.table, &self.dispatch, &self.limits).await;
             }
             Err(error) => {
+                self.metrics.note_refusal(Refusal::Failed);
                 self.complain(address, &error);
             }
         }
     }
 
-    async fn handshake(&self, incoming: Incoming) -> Result<Greeted, IncomingError> {
+    async fn handshake(
+        &self,
+        accepting: &Accepting,
+        incoming: Incoming,
+    ) -> Result<Greeted, IncomingError> {
         let limit = self.limits.handshake;
         let failed = |error: quinn::ConnectionError| IncomingError::Handshake(ended(&error));
-        let connecting = incoming.accept().map_err(failed)?;
+        let connecting = accepting.accept(incoming).map_err(failed)?;
         let connection: Connection = timeout(limit, connecting)
             .await
             .map_err(|_| IncomingError::Timeout(limit))?

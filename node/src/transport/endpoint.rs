@@ -2,23 +2,17 @@
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
+use bothways_protocol::NodeName;
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
-use quinn::{
-    ClientConfig, Endpoint, EndpointConfig, IdleTimeout, Runtime, ServerConfig, TokioRuntime,
-    TransportConfig, VarInt,
-};
+use quinn::{ClientConfig, Endpoint, EndpointConfig, Runtime, ServerConfig, TokioRuntime};
 use thiserror::Error;
 
 use super::deaf::{Awaited, Awaiting, Deaf};
 use super::restart::RestartKeys;
-use crate::config::Limits;
-
-/// Streams that a peer may open beyond its requests in flight: the control stream, a lane, its
-/// subscriptions, and some to be refused with a clear answer.
-const SPARE_STREAMS: usize = 64 + 16;
+use super::settings::{Accepting, QuicSettings, Traces};
 
 /// A socket on which no QUIC endpoint could be made.
 #[derive(Debug, Error)]
@@ -34,19 +28,25 @@ pub enum EndpointError {
     /// No socket to dial from could be opened.
     #[error("cannot open a UDP socket to dial from: {0}")]
     Dialing(io::Error),
+    /// The folder for what happens to packets cannot be had.
+    #[error("cannot use {} for qlog (debug.qlog): {source}", .path.display())]
+    Qlog {
+        /// The folder.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The file for the keys of connections cannot be had.
+    #[error("cannot write TLS keys to {} (debug.tls_key_log): {source}", .path.display())]
+    KeyLog {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
     /// The TLS settings do not suit QUIC.
     #[error("these TLS settings do not suit QUIC: {0}")]
     Tls(String),
-}
-
-/// Streams that a peer may open on a session that is not busy: each one that is allowed costs memory
-/// at once, about 85 bytes.
-const IDLE_STREAMS: u32 = 24;
-
-/// Streams that a peer may open on a busy session.
-pub(crate) fn streams(limits: &Limits) -> VarInt {
-    let streams = limits.requests_in_flight + SPARE_STREAMS;
-    VarInt::from_u32(u32::try_from(streams).unwrap_or(u32::MAX))
 }
 
 fn advice(error: &io::Error) -> &'static str {
@@ -65,26 +65,30 @@ fn advice(error: &io::Error) -> &'static str {
 pub(crate) struct Listener {
     pub(crate) endpoint: Endpoint,
     pub(crate) address: SocketAddr,
+    pub(crate) accepting: Accepting,
 }
 
 impl Listener {
     /// Binds an address; port 0 takes a free one.
     pub(crate) fn bind(
         address: SocketAddr,
-        tls: rustls::ServerConfig,
-        transport: Arc<TransportConfig>,
+        mut tls: rustls::ServerConfig,
+        settings: &QuicSettings,
+        traces: &Traces,
         keys: &RestartKeys,
     ) -> Result<Self, EndpointError> {
         let bind = |source| EndpointError::Bind { address, source };
+        tls.key_log = traces.keys().unwrap_or(tls.key_log);
         let crypto = QuicServerConfig::try_from(tls)
             .map_err(|error| EndpointError::Tls(error.to_string()))?;
         let mut config = ServerConfig::with_crypto(Arc::new(crypto));
-        config.transport_config(transport);
+        config.transport_config(settings.shared());
+        let accepting = Accepting { config: config.clone(), settings: settings.clone() };
         let socket = UdpSocket::bind(address).map_err(bind)?;
         let (settings, runtime) = (keys.endpoint_settings(), Arc::new(TokioRuntime));
         let endpoint = Endpoint::new(settings, Some(config), socket, runtime).map_err(bind)?;
         let address = endpoint.local_addr().map_err(bind)?;
-        Ok(Self { endpoint, address })
+        Ok(Self { endpoint, address, accepting })
     }
 }
 
@@ -93,32 +97,34 @@ impl Listener {
 pub(crate) struct Dialing {
     pub(crate) endpoint: Endpoint,
     awaited: Awaited,
-    transport: Arc<TransportConfig>,
+    settings: QuicSettings,
+    traces: Traces,
 }
 
 impl Dialing {
     /// Opens a socket for both address families, or for IPv4 where the machine has no other.
-    pub(crate) fn open(transport: Arc<TransportConfig>) -> Result<Self, EndpointError> {
+    pub(crate) fn open(settings: QuicSettings, traces: Traces) -> Result<Self, EndpointError> {
         let socket = UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0))
             .or_else(|_| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)))
             .map_err(EndpointError::Dialing)?;
         let awaited = Awaited::default();
         let endpoint = deaf_endpoint(socket, &awaited).map_err(EndpointError::Dialing)?;
-        Ok(Self { endpoint, awaited, transport })
+        Ok(Self { endpoint, awaited, settings, traces })
     }
 
     /// Begins a connection. The address is heard until what comes with it is dropped.
     pub(crate) fn connect(
         &self,
         address: SocketAddr,
-        name: &str,
-        tls: rustls::ClientConfig,
+        name: &NodeName,
+        mut tls: rustls::ClientConfig,
     ) -> Result<(quinn::Connecting, Awaiting), String> {
+        tls.key_log = self.traces.keys().unwrap_or(tls.key_log);
         let crypto = QuicClientConfig::try_from(tls).map_err(|error| error.to_string())?;
         let mut config = ClientConfig::new(Arc::new(crypto));
-        config.transport_config(self.transport.clone());
+        config.transport_config(self.settings.to(name));
         let awaiting = self.awaited.listen_to(address);
-        let connecting = self.endpoint.connect_with(config, address, name);
+        let connecting = self.endpoint.connect_with(config, address, name.as_str());
         connecting.map(|connecting| (connecting, awaiting)).map_err(|error| error.to_string())
     }
 }
@@ -128,23 +134,4 @@ fn deaf_endpoint(socket: UdpSocket, awaited: &Awaited) -> io::Result<Endpoint> {
     let socket = Arc::new(Deaf { socket, awaited: awaited.clone() });
     let (config, runtime) = (EndpointConfig::default(), Arc::new(TokioRuntime));
     Endpoint::new_with_abstract_socket(config, None, socket, runtime)
-}
-
-/// What both sides of a connection are held to, besides which the dialer keeps it alive.
-pub(crate) fn quic_settings(limits: &Limits, keep_alive: Option<Duration>) -> TransportConfig {
-    let mut transport = TransportConfig::default();
-    let whole = |value: usize| VarInt::from_u32(u32::try_from(value).unwrap_or(u32::MAX));
-    let idle = IdleTimeout::try_from(limits.idle).expect("the Plan bounds it to ten minutes");
-    transport
-        .max_concurrent_bidi_streams(streams(limits).min(VarInt::from_u32(IDLE_STREAMS)))
-        // One message after the other, not a piece of each: large ones are whole sooner.
-        .send_fairness(false)
-        .max_concurrent_uni_streams(VarInt::from_u32(0))
-        .datagram_receive_buffer_size(None)
-        .stream_receive_window(whole(limits.stream_window_bytes))
-        .receive_window(whole(limits.connection_window_bytes))
-        .send_window(limits.connection_window_bytes as u64)
-        .max_idle_timeout(Some(idle))
-        .keep_alive_interval(keep_alive);
-    transport
 }

@@ -108,6 +108,7 @@ impl Seen {
         let spans = |dir| -> BTreeSet<_> {
             let fits = |record: &&Record| {
                 record.dir == dir
+                    && (dir == Direction::In || record.sent_bytes > 0)
                     && (record.asker(), record.answerer()) == (asker, to)
                     && record.method.as_str() == method.as_str()
                     && record.code == code

@@ -189,7 +189,7 @@ async fn issue(
         Err(error) => Outcome::Failed(error.code()),
     };
     match &answer {
-        // A request that was never sent leaves no record.
+        // That it was never sent, its record tells as well.
         Err(error) if !was_sent(error) => tracing::info!(
             target: SCRIPT_TARGET, peer = %to, %method, %code, why = %error, "{NOT_SENT}"),
         // A record has no room for the reason.
@@ -210,7 +210,7 @@ fn reason(error: &RequestError) -> String {
     error.failure().map_or_else(|| error.to_string(), |failure| failure.message.to_string())
 }
 
-/// Whether a request has left a record.
+/// Whether a request was sent.
 fn was_sent(error: &RequestError) -> bool {
     matches!(
         error,

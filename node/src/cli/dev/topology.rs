@@ -14,6 +14,7 @@ use std::time::Duration;
 use bothways::exchange::Outcome;
 use bothways_protocol::{Code, MethodName, NetworkName, NodeName, Role};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::cli::{Exit, Result, Trouble};
 
@@ -42,7 +43,7 @@ pub(super) struct NodeSpec {
     /// The services that it enables; all but bench where nothing is said.
     pub(super) services: Option<Vec<String>>,
     /// More lines of its configuration.
-    pub(super) settings: serde_json::Map<String, serde_json::Value>,
+    pub(super) settings: serde_json::Map<String, Value>,
     /// What it watches, and at whom.
     pub(super) watch: BTreeMap<NodeName, Vec<String>>,
     pub(super) calls: Vec<Call>,
@@ -64,7 +65,7 @@ impl NodeSpec {
 pub(super) struct Call {
     pub(super) to: NodeName,
     pub(super) method: MethodName,
-    pub(super) params: serde_json::Value,
+    pub(super) params: Value,
     /// From the network's readiness to the first request.
     pub(super) after: Duration,
     /// From one request to the next.
@@ -118,6 +119,20 @@ impl Topology {
         }
     }
 
+    /// The same, and the person at the terminal and every node may read the records of each node
+    /// that says nothing else of it (`exchange.readers`): the network is that person's.
+    pub(super) fn with_readers(mut self) -> Self {
+        let names = self.nodes.keys().map(NodeName::as_str).chain([PERSON]);
+        let readers: Value = names.map(Value::from).collect();
+        for spec in self.nodes.values_mut() {
+            let exchange = spec.settings.entry("exchange").or_insert_with(|| json!({}));
+            if let Value::Object(exchange) = exchange {
+                exchange.entry("readers").or_insert_with(|| readers.clone());
+            }
+        }
+        self
+    }
+
     /// The nodes in the order in which they can start: whoever is dialed comes first.
     pub(super) fn start_order(&self) -> Vec<NodeName> {
         let mut order: Vec<NodeName> = Vec::new();
@@ -145,7 +160,7 @@ impl Topology {
             spec.calls.iter().map(move |call| (name, call))
         };
         let told = self.story.iter().filter_map(|step| match step {
-            Step::Call(StoryCall { node, call, .. }) => Some((node, call)),
+            Step::Call(story) => Some((&story.node, &story.call)),
             _ => None,
         });
         self.nodes.iter().flat_map(scripted).chain(told)
@@ -196,7 +211,7 @@ struct WrittenNode {
     listen: Option<Lined<bool>>,
     dials: Vec<Lined<NodeName>>,
     services: Option<Vec<Lined<String>>>,
-    settings: Lined<serde_json::Map<String, serde_json::Value>>,
+    settings: Lined<serde_json::Map<String, Value>>,
     watch: Vec<(Lined<NodeName>, Vec<Lined<String>>)>,
     calls: Vec<Lined<Call>>,
 }

@@ -143,6 +143,9 @@ impl Merge {
             let tells = record.dir == Direction::Out || !self.nodes.contains(record.peer.as_str());
             return tells.then(|| What::Request(self.one(&record, None)));
         }
+        if record.dir == Direction::Out && record.sent_bytes == 0 {
+            return Some(What::Request(Arrow { ends: Ends::NotSent, ..self.one(&record, None) }));
+        }
         let span = record.span_id.to_string();
         if let Some((_, other)) = self.waiting.remove(&span) {
             let (asked, answered) = match record.dir {
@@ -203,8 +206,7 @@ impl Merge {
         let field = |name| event.field(name).to_owned();
         let peer = field("peer");
         match (event.target.as_str(), event.message.as_str()) {
-            (SCRIPT_TARGET, NOT_SENT) => Some(What::Request(not_sent(node, &event))),
-            (SCRIPT_TARGET, FAILED) => {
+            (SCRIPT_TARGET, NOT_SENT | FAILED) => {
                 Some(What::Reason { node, peer, code: field("code"), why: field("why") })
             }
             (EVENT_TARGET, EVENT) => {
@@ -280,20 +282,6 @@ impl Merge {
             Direction::In => "tells of no answer",
         };
         self.one(record, Some(format!("{} {what}", record.peer)))
-    }
-}
-
-fn not_sent(node: String, event: &Event) -> Arrow {
-    Arrow {
-        asker: node,
-        answerer: event.field("peer").to_owned(),
-        method: event.field("method").to_owned(),
-        code: event.field("code").to_owned(),
-        duration_us: None,
-        trace: None,
-        ends: Ends::NotSent,
-        note: Some(event.field("why").to_owned()),
-        events: None,
     }
 }
 

@@ -1,14 +1,15 @@
-//! The requests alone, of any logs: those of a network here, or files from elsewhere.
+//! The requests alone, of any logs: those of a network here, or files from elsewhere, or records
+//! that nodes give.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use bothways::exchange::Filter;
+use bothways::exchange::{Filter, Record};
 use jiff::Timestamp;
 
 use super::follow::Source;
-use super::line::Line;
+use super::line::{Entry, Line};
 use super::merge::{Arrow, Merge, Merged, What};
 use super::paint::Paint;
 use super::places::logs_in;
@@ -23,6 +24,8 @@ pub(in crate::cli) struct Requests {
     places: Vec<PathBuf>,
     listed: Option<Instant>,
     sources: Vec<Source>,
+    /// What was fed, in the order of time.
+    fed: VecDeque<Entry>,
     /// The nodes that wrote records, or are named in one.
     nodes: BTreeSet<String>,
     merge: Merge,
@@ -42,6 +45,7 @@ impl Requests {
             places,
             listed: None,
             sources: Vec::new(),
+            fed: VecDeque::new(),
             nodes: BTreeSet::new(),
             merge: Merge::default(),
             paint: Paint::of(&[], out.is_styled()),
@@ -50,6 +54,24 @@ impl Requests {
         };
         requests.list()?;
         Ok(requests)
+    }
+
+    /// Takes records that came another way than by a log.
+    pub(in crate::cli) fn feed(&mut self, records: Vec<Record>) {
+        let entry = |record: Record| Entry {
+            node: record.node.to_string(),
+            at_us: Some(record.ended_us()),
+            line: Line::Request(Box::new(record)),
+        };
+        self.fed.extend(records.into_iter().map(entry));
+        self.fed.make_contiguous().sort_by_key(|entry| entry.at_us);
+        let nodes = self.fed.iter().filter_map(record_of).map(|record| record.node.to_string());
+        for node in nodes.collect::<BTreeSet<_>>() {
+            self.merge.learn(&node);
+        }
+        let known = self.nodes.len();
+        self.nodes.extend(self.fed.iter().filter_map(record_of).flat_map(names));
+        self.repaint(known);
     }
 
     /// Writes the last of those that are there already.
@@ -104,11 +126,10 @@ impl Requests {
     fn read(&mut self, mut give: impl FnMut(Merged) -> Result) -> Result {
         loop {
             self.refill()?;
-            let sources = self.sources.iter_mut().filter(|source| !source.read.is_empty());
-            let Some(first) = sources.min_by_key(|source| source.read[0].at_us) else {
-                return Ok(());
-            };
-            let Some(entry) = first.read.pop_front() else { return Ok(()) };
+            let queues = self.sources.iter_mut().map(|source| &mut source.read);
+            let queues = queues.chain([&mut self.fed]).filter(|queue| !queue.is_empty());
+            let Some(first) = queues.min_by_key(|queue| queue[0].at_us) else { return Ok(()) };
+            let Some(entry) = first.pop_front() else { return Ok(()) };
             if matches!(entry.line, Line::Request(_)) {
                 let merged = self.merge.take(entry);
                 merged
@@ -124,18 +145,22 @@ impl Requests {
         for source in self.sources.iter_mut().filter(|source| source.read.is_empty()) {
             source.refill()?;
             for entry in &source.read {
-                if let Line::Request(record) = &entry.line {
+                if let Some(record) = record_of(entry) {
                     self.merge.learn(record.node.as_str());
-                    self.nodes.insert(record.node.to_string());
-                    self.nodes.insert(record.peer.to_string());
+                    self.nodes.extend(names(record));
                 }
             }
         }
+        self.repaint(known);
+        Ok(())
+    }
+
+    /// Gives each node its colour and its column, where there are more than so many.
+    fn repaint(&mut self, known: usize) {
         if self.nodes.len() > known {
             let nodes: Vec<_> = self.nodes.iter().cloned().collect();
             self.paint = Paint::of(&nodes, self.out.is_styled());
         }
-        Ok(())
     }
 
     fn write(&self, line: &Merged) -> Result {
@@ -150,6 +175,17 @@ impl Requests {
         };
         Ok(self.out.text(&text)?)
     }
+}
+
+fn record_of(entry: &Entry) -> Option<&Record> {
+    match &entry.line {
+        Line::Request(record) => Some(record),
+        _ => None,
+    }
+}
+
+fn names(record: &Record) -> [String; 2] {
+    [record.node.to_string(), record.peer.to_string()]
 }
 
 fn wants(filter: &Filter, line: &Merged) -> bool {

@@ -44,7 +44,7 @@ enum View {
 
 impl Graph {
     pub(super) fn run(self, globals: &Globals) -> Result {
-        let mut exchanges = self.source.exchanges()?;
+        let mut exchanges = self.source.exchanges(globals)?;
         let filter = self.choice.narrow(&mut exchanges)?;
         let (stats, out) = (stats(&exchanges, &filter), globals.out());
         let usual = if out.is_json() { View::Json } else { View::Text };

@@ -35,7 +35,7 @@ pub(super) struct List {
 
 impl List {
     pub(super) fn run(self, globals: &Globals) -> Result {
-        let mut exchanges = self.source.exchanges()?;
+        let mut exchanges = self.source.exchanges(globals)?;
         self.choice.narrow(&mut exchanges)?;
         let rows: Vec<_> = exchanges.trees.iter().filter_map(Listed::of).collect();
         Ok(globals.out().list(&rows)?)

@@ -62,7 +62,7 @@ enum View {
 
 impl Show {
     pub(super) fn run(self, globals: &Globals) -> Result {
-        let mut exchanges = self.source.exchanges()?;
+        let mut exchanges = self.source.exchanges(globals)?;
         self.choice.narrow(&mut exchanges)?;
         self.show(&exchanges, globals)
     }

@@ -32,7 +32,7 @@ pub(super) struct Stats {
 
 impl Stats {
     pub(super) fn run(self, globals: &Globals) -> Result {
-        let mut exchanges = self.source.exchanges()?;
+        let mut exchanges = self.source.exchanges(globals)?;
         let filter = self.choice.narrow(&mut exchanges)?;
         let rows: Vec<_> = stats(&exchanges, &filter).iter().map(Counted::of).collect();
         Ok(globals.out().list(&rows)?)

@@ -207,7 +207,8 @@ mod tests {
         assert_eq!((&clock["node"], &clock["reference"]), (&json!("phone"), &json!("hub")));
 
         let lost = &document["traces"][0]["exchanges"][2];
-        let fields: Vec<_> = lost.as_object().unwrap().keys().map(String::as_str).collect();
+        let mut fields: Vec<_> = lost.as_object().unwrap().keys().map(String::as_str).collect();
+        fields.sort_unstable();
         assert_eq!(fields.join(" "), FIELDS);
         assert_eq!(lost["gaps"], json!(["never_received"]));
         assert_eq!((&lost["parent"], &lost["depth"]), (&json!(0), &json!(1)));

@@ -24,7 +24,7 @@ pub use document::{Document, document};
 pub use graph::{graph, graph_mermaid};
 pub use html::html;
 pub use mermaid::mermaid;
-pub use otlp::{Export, otlp};
+pub use otlp::otlp;
 pub use page::{Line, Page, Span, Tint};
 pub use sequence::sequence;
 pub use svg::svg;

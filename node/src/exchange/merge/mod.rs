@@ -177,7 +177,7 @@ impl Event {
 /// What is missing of an exchange, or does not fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Gap {
-    /// The asking node refused it itself: no byte left.
+    /// No byte left: the asking node refused it itself, or found no way to the other.
     NotSent,
     /// The request left, and the node asked, whose records are here, has none of it.
     NeverReceived,
@@ -200,7 +200,7 @@ impl Gap {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::NotSent => "refused before it was sent",
+            Self::NotSent => "never sent",
             Self::NeverReceived => "sent, never received",
             Self::Unanswered => "sent, no response, and no log of the node asked",
             Self::ResponseLost => "answered, response lost",

@@ -44,9 +44,7 @@ impl RecordFeed {
                 return Some(Fed::Record(record));
             }
             let recent = self.recent.as_ref()?;
-            // Before the look: what comes in between is not slept through.
-            let news = recent.news();
-            let page = recent.page(self.at, BATCH, |_| true);
+            let (page, news) = recent.page_or_news(self.at, BATCH);
             self.at = page.next;
             self.read.extend(page.records);
             if page.missed > 0 {

@@ -29,7 +29,7 @@ fn a_link_opens_the_page_once() {
     assert!(access.open("wrong").is_none() && access.open("").is_none());
     let opened = access.open(&link).unwrap();
     assert!(opened.cookie.contains("HttpOnly; SameSite=Strict"), "{}", opened.cookie);
-    assert!(access.allows(&shown(&opened)));
+    assert!(access.who(&shown(&opened)).is_some());
     assert!(access.open(&link).is_none());
 }
 
@@ -41,11 +41,11 @@ fn neither_the_cookie_nor_the_proof_is_enough() {
     for left_out in [header::COOKIE, PROOF] {
         let mut headers = shown(&one);
         headers.remove(left_out);
-        assert!(!access.allows(&headers));
+        assert!(access.who(&headers).is_none());
     }
     let mixed = Opened { cookie: one.cookie, proof: other.proof };
-    assert!(!access.allows(&shown(&mixed)));
-    assert!(!access.allows(&HeaderMap::new()));
+    assert!(access.who(&shown(&mixed)).is_none());
+    assert!(access.who(&HeaderMap::new()).is_none());
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn a_cookie_that_was_changed_is_none() {
     {
         let mut headers = headers.clone();
         headers.insert(header::COOKIE, wrong.parse().unwrap());
-        assert!(!access.allows(&headers), "{wrong}");
+        assert!(access.who(&headers).is_none(), "{wrong}");
     }
 }
 
@@ -71,24 +71,34 @@ fn a_node_that_comes_back_knows_its_browsers_and_another_node_does_not() {
     let plan = plan();
     let before = access(&plan);
     let headers = shown(&before.open(&before.new_link()).unwrap());
-    assert!(access(&plan).allows(&headers));
-    assert!(!access(&self::plan()).allows(&headers));
+    assert!(access(&plan).who(&headers).is_some());
+    assert!(access(&self::plan()).who(&headers).is_none());
+}
+
+#[tokio::test]
+async fn a_browser_that_was_closed_is_not_let_in_again_after_a_restart_either() {
+    let (folder, plan) = (tempfile::tempdir().unwrap(), plan());
+    let kept = |plan: &Plan| {
+        let (identity, trust) = (plan.identity().clone(), plan.trust().clone());
+        access(&Plan::draft(identity, trust).data(folder.path()).check().unwrap())
+    };
+    let before = kept(&plan);
+    let link = before.new_link();
+    let headers = shown(&before.open(&link).unwrap());
+    let Some(Who::Browser(session)) = before.who(&headers) else { panic!("a browser") };
+    assert!(before.close(Some(&session)).contains("Max-Age=0"));
+    before.ended(&session).await;
+    assert!(before.who(&headers).is_none());
+    let after = kept(&plan);
+    assert!(after.who(&headers).is_none() && after.open(&link).is_none());
 }
 
 #[test]
-fn a_browser_that_was_closed_is_not_let_in_again() {
-    let access = access(&plan());
-    let headers = shown(&access.open(&access.new_link()).unwrap());
-    assert!(access.close(&headers).contains("Max-Age=0"));
-    assert!(!access.allows(&headers));
-}
-
-#[test]
-fn links_are_bounded_and_the_newest_are_kept() {
-    let access = access(&plan());
-    let first = access.new_link();
-    let last = (0..LINKS_MAX).map(|_| access.new_link()).last().unwrap();
-    assert!(access.open(&first).is_none() && access.open(&last).is_some());
+fn a_link_is_good_after_a_restart_and_not_at_another_node() {
+    let plan = plan();
+    let link = access(&plan).new_link();
+    assert!(access(&self::plan()).open(&link).is_none());
+    assert!(access(&plan).open(&link).is_some());
 }
 
 #[test]
@@ -96,7 +106,7 @@ fn a_token_file_is_made_and_read_and_refused_where_others_can_read_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("token");
     let made = token(&path).unwrap();
-    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(token(&path).unwrap(), made);
 
     let plan = plan();
@@ -106,12 +116,12 @@ fn a_token_file_is_made_and_read_and_refused_where_others_can_read_it() {
     let bearer = |token: &str| {
         let mut headers = HeaderMap::new();
         headers.insert(header::AUTHORIZATION, format!("Bearer {token}").parse().unwrap());
-        access.allows(&headers)
+        access.who(&headers).is_some()
     };
     assert!(bearer(&made) && !bearer("") && !bearer(&made[1..]));
 
-    fs::write(&path, "short").unwrap();
+    std::fs::write(&path, "short").unwrap();
     assert!(matches!(token(&path), Err(TokenError::Form)));
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
     assert!(matches!(token(&path), Err(TokenError::Open)));
 }

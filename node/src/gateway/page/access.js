@@ -10,10 +10,22 @@ export function takeToken() {
   return token;
 }
 
-/** The screen that says how to get in. `problem`: what the node said, where it said something. */
-export function accessScreen({ problem, onOpen }) {
+const USED = "That link was used already, or is too old.";
+
+/**
+ * The screen that says how to get in. `problem`: what the node said, where it said something;
+ * `used`: whether it said so of a link.
+ */
+export function accessScreen({ problem, used = false, onOpen }) {
   const note = el("p.note", { role: "alert" });
-  const box = el("input", { id: "link", name: "link", type: "text", autocomplete: "off", spellcheck: "false", placeholder: "http://127.0.0.1:7480/#open=…" });
+  const box = el("input", {
+    id: "link",
+    name: "link",
+    type: "text",
+    autocomplete: "off",
+    spellcheck: "false",
+    placeholder: "http://127.0.0.1:7480/#open=…",
+  });
   const submit = async (event) => {
     event.preventDefault();
     const token = tokenOf(box.value) ?? box.value.trim();
@@ -22,21 +34,28 @@ export function accessScreen({ problem, onOpen }) {
       await open(token);
       onOpen();
     } catch (error) {
-      fill(note, error.message);
+      fill(note, error.status === 401 ? `${USED} ${error.message}` : error.message);
       note.className = "note tone-refused";
       box.select();
     }
   };
-  return el("section.access", testid("access"),
-    el("h1", {}, "This browser is not let in yet"),
+  return el(
+    "section.access",
+    testid("access"),
+    el("h1", {}, problem && problem.status !== 401 ? "The node refuses this browser" : "This browser is not let in yet"),
+    used ? el("p.note.tone-refused", testid("link-used"), USED) : null,
     problem ? el("p.note.tone-refused", {}, problem.message) : null,
     el("p", {}, "A node lets a browser in by a fresh link, which is good once. At the node's terminal, run"),
     el("pre.command.mono", {}, "bothways link NODE"),
     el("p", {}, "and open the link that it prints, or paste it here."),
-    el("form", { novalidate: true, on: { submit } },
+    el(
+      "form",
+      { novalidate: true, on: { submit } },
       el("label", { for: "link" }, "Link"),
-      el("div.with-button", {}, box, el("button.primary", { type: "submit" }, "Open"))),
-    note);
+      el("div.with-button", {}, box, el("button.primary", { type: "submit" }, "Open")),
+    ),
+    note,
+  );
 }
 
 function tokenOf(text) {

@@ -2,6 +2,7 @@
 
 import { get } from "./api.js";
 import { node } from "./node.js";
+import { tidied } from "./schema.js";
 
 const AT_ONCE = 6;
 const kept = new Map();
@@ -9,11 +10,30 @@ const kept = new Map();
 /** The methods of a peer, with their schemas. */
 export function methodsOf(peer) {
   if (!kept.has(peer)) {
-    const asked = get(`/v1/methods/${encodeURIComponent(peer)}`).then((answer) => answer.methods ?? []);
+    const asked = get(`/v1/methods/${encodeURIComponent(peer)}`).then(({ methods }) => (Array.isArray(methods) ? methods.flatMap(tidy) : []));
     asked.catch(() => kept.delete(peer));
     kept.set(peer, asked);
   }
   return kept.get(peer);
+}
+
+/** A method as the page counts on it; `said` has its schemas word for word. */
+function tidy(method) {
+  const { name, effect, about, topics, params, result, example } = method ?? {};
+  if (typeof name !== "string" || !name) return [];
+  return [
+    {
+      name,
+      // What does not say that it reads is given a key.
+      effect: effect === "reads" ? "reads" : "writes",
+      about: typeof about === "string" ? about : "",
+      topics: Array.isArray(topics) ? topics.filter((topic) => typeof topic === "string") : [],
+      params: tidied(params),
+      result: tidied(result),
+      example: typeof example === "object" && !Array.isArray(example) ? (example ?? {}) : {},
+      said: { params, result },
+    },
+  ];
 }
 
 /** One method of a peer, or nothing. */
@@ -29,7 +49,10 @@ export function forget() {
 /** Peers that answer requests, this node first where it does, the others by name. */
 export function answering(status = node.get().status) {
   if (!status) return [];
-  const names = (status.sessions ?? []).filter((session) => session.role !== "client").map((session) => session.peer).sort();
+  const names = (status.sessions ?? [])
+    .filter((session) => session.role !== "client")
+    .map((session) => session.peer)
+    .sort();
   return [...new Set(status.role === "client" ? names : [status.name, ...names])];
 }
 

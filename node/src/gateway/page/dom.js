@@ -58,12 +58,6 @@ export function standIn(element) {
   };
 }
 
-/** A text made visible and cut to so many characters, with an ellipsis where there were more. */
-export function shortened(text, max) {
-  const shown = [...visible(text)];
-  return ours(shown.length <= max ? shown.join("") : `${shown.slice(0, Math.max(1, max - 1)).join("")}…`);
-}
-
 /** A test's handle on an element. */
 export function testid(id) {
   return { "data-testid": id };
@@ -96,7 +90,8 @@ function set(node, name, value) {
 }
 
 function nodes(children) {
-  return children.flat(Infinity)
+  return children
+    .flat(Infinity)
     .filter((child) => child !== null && child !== undefined && child !== false)
     .map((child) => (child instanceof Node ? child : document.createTextNode(visible(child))));
 }

@@ -1,7 +1,7 @@
 // The exchange as the node merged it: the past once, then what is new, at most once a second.
 
 import { get } from "./api.js";
-import { follow, parsed } from "./sse.js";
+import { followShared, parsed } from "./sse.js";
 
 const KEPT_MAX = 1000;
 const EACH_MS = 1000;
@@ -35,7 +35,13 @@ export function followExchange(filter, onChange) {
       const answer = await get(path(filter, last), { signal: abort.signal });
       take(kept, answer.exchanges ?? []);
       const exchanges = ordered(kept).filter((exchange) => wanted(exchange, filter));
-      Object.assign(state, { exchanges, nodes: answer.nodes ?? [], missing: answer.missing ?? [], error: null, loaded: true });
+      Object.assign(state, {
+        exchanges,
+        nodes: answer.nodes ?? [],
+        missing: answer.missing ?? [],
+        error: null,
+        loaded: true,
+      });
     } catch (error) {
       if (abort.signal.aborted) return;
       all = true;
@@ -49,7 +55,7 @@ export function followExchange(filter, onChange) {
   const soon = () => {
     if (!timer && !asking) timer = setTimeout(ask, Math.max(0, askedAt + EACH_MS - Date.now()));
   };
-  const live = follow("/v1/exchange/live", {
+  const live = followShared("/v1/exchange/live", {
     onEvent: ({ event, data }) => {
       if (event === "missed") {
         state.missed += parsed(data)?.count ?? 0;
@@ -58,7 +64,16 @@ export function followExchange(filter, onChange) {
       fresh++;
       soon();
     },
+    onState: ({ phase }) => {
+      // What ended while nobody listened was told to nobody.
+      if (phase === "open" && state.loaded) again();
+    },
   });
+  const again = () => {
+    all = true;
+    fresh++;
+    soon();
+  };
   ask();
   return {
     close: () => {
@@ -66,11 +81,7 @@ export function followExchange(filter, onChange) {
       clearTimeout(timer);
       live.close();
     },
-    reload: () => {
-      all = true;
-      fresh++;
-      soon();
-    },
+    reload: again,
   };
 }
 

@@ -22,7 +22,12 @@ const FIELDS = [
 
 /** Opens the details; `nodes` are the merge's, with the offset of each clock. */
 export function openRequest(exchange, request, nodes) {
-  openPanel({ title: request.method, label: `${request.method}, ${request.from} to ${request.to}`, content: content(exchange, request, nodes), tag: `request ${request.span_id}` });
+  openPanel({
+    title: request.method,
+    label: `${request.method}, ${request.from} to ${request.to}`,
+    content: content(exchange, request, nodes),
+    tag: `request ${request.span_id}`,
+  });
 }
 
 function content(exchange, request, nodes) {
@@ -31,18 +36,32 @@ function content(exchange, request, nodes) {
     el("p.who-whom", {}, el("b", {}, request.from), " → ", el("b", {}, request.to), codeChip(request.code, lost)),
     lost ? el("p.note.tone-lost", {}, `${lostWords(request)}.`) : null,
     facts([
-      ["began", clock(request.started_us)], ["took", micros(request.duration_us)],
+      ["began", clock(request.started_us)],
+      ["took", micros(request.duration_us)],
       ["deadline", request.deadline_ms === undefined ? null : micros(request.deadline_ms * 1000)],
-      ["attempt", request.attempt], ["events", eventsOf(request) || null],
-      ["bytes", request.sent_bytes === undefined ? null : `${bytes(request.sent_bytes)} out, ${bytes(request.received_bytes)} back`],
-      ["trace", copyable(exchange.trace_id, "trace id")], ["span", copyable(request.span_id, "span id")],
+      ["attempt", request.attempt],
+      ["events", eventsOf(request) || null],
+      [
+        "bytes",
+        request.sent_bytes === undefined
+          ? null
+          : `${bytes(request.sent_bytes)} out, ${bytes(request.received_bytes)} back`,
+      ],
+      ["trace", copyable(exchange.trace_id, "trace id")],
+      ["span", copyable(request.span_id, "span id")],
       ["parent", request.parent_id ? copyable(request.parent_id, "parent's span id") : null],
       ["key", key ? copyable(key, "idempotency key") : null],
     ]),
-    el("p.links", {}, el("a", { href: address("exchange", { trace: exchange.trace_id }) }, "Show only this trace"),
-      el("a", { href: address("methods", { peer: request.to, method: request.method }) }, "The method")),
-    el("h3", {}, "As each end recorded it"), ends(request),
-    el("h3", {}, "Clocks"), clocks(request, nodes),
+    el(
+      "p.links",
+      {},
+      el("a", { href: address("exchange", { trace: exchange.trace_id }) }, "Show only this trace"),
+      el("a", { href: address("methods", { peer: request.to, method: request.method }) }, "The method"),
+    ),
+    el("h3", {}, "As each end recorded it"),
+    ends(request),
+    el("h3", {}, "Clocks"),
+    clocks(request, nodes),
   ];
 }
 
@@ -51,11 +70,41 @@ function ends(request) {
   const [asked, answered] = [request.out, request.in];
   const rows = FIELDS.filter(([field]) => shows(asked, field) || shows(answered, field));
   const cell = (record, field, show) => el("td.num", {}, shows(record, field) ? show(record[field]) : "–");
-  return el("div.table-place", {}, el("table.table.ends", {},
-    el("thead", {}, el("tr", {}, el("td"), el("th", { scope: "col" }, `${from} asked`), el("th", { scope: "col" }, `${to} answered`))),
-    el("tbody", {},
-      asked && answered ? null : el("tr", {}, el("th", { scope: "row" }, "record"), el("td", {}, asked ? "there" : "missing"), el("td", {}, answered ? "there" : "missing")),
-      rows.map(([field, name, show]) => el("tr", {}, el("th", { scope: "row" }, name), cell(asked, field, show), cell(answered, field, show))))));
+  return el(
+    "div.table-place",
+    {},
+    el(
+      "table.table.ends",
+      {},
+      el(
+        "thead",
+        {},
+        el(
+          "tr",
+          {},
+          el("td"),
+          el("th", { scope: "col" }, `${from} asked`),
+          el("th", { scope: "col" }, `${to} answered`),
+        ),
+      ),
+      el(
+        "tbody",
+        {},
+        asked && answered
+          ? null
+          : el(
+              "tr",
+              {},
+              el("th", { scope: "row" }, "record"),
+              el("td", {}, asked ? "there" : "missing"),
+              el("td", {}, answered ? "there" : "missing"),
+            ),
+        rows.map(([field, name, show]) =>
+          el("tr", {}, el("th", { scope: "row" }, name), cell(asked, field, show), cell(answered, field, show)),
+        ),
+      ),
+    ),
+  );
 }
 
 function shows(record, field) {
@@ -64,7 +113,14 @@ function shows(record, field) {
 
 function clocks({ from, to }, nodes) {
   const rows = [...new Set([from, to])].map((name) => [name, offsetWords(nodes.find((node) => node.name === name))]);
-  return [facts(rows), el("p.hint", {}, "All times here are on one clock, put together from both ends of the requests; the order is that of cause, not of clocks.")];
+  return [
+    facts(rows),
+    el(
+      "p.hint",
+      {},
+      "All times here are on one clock, put together from both ends of the requests; the order is that of cause, not of clocks.",
+    ),
+  ];
 }
 
 /** How far a node's clock is off, and how sure that is. */

@@ -69,5 +69,5 @@ export function rowsOf(requests) {
 /** How many events were told on a request that began a subscription. */
 export function eventsOf(request) {
   const told = request.in?.events ?? request.out?.events ?? request.events ?? 0;
-  return typeof told === "number" ? told : told?.count ?? 0;
+  return typeof told === "number" ? told : (told?.count ?? 0);
 }

@@ -7,7 +7,7 @@ import { drawExchange, laneName } from "./exchange-draw.js";
 import { filterBar, filterOf } from "./exchange-filters.js";
 import { lanesOf, spread } from "./exchange-layout.js";
 import { count, many } from "./format.js";
-import { roving } from "./keys.js";
+import { roving, singleKeys } from "./keys.js";
 import { ourName } from "./node.js";
 import { refine, address } from "./router.js";
 
@@ -34,10 +34,22 @@ export function exchangeView(root, query) {
   const header = svg("svg.lane-header", { "aria-hidden": "true" });
   const older = el("div.older");
   const list = el("div.traces");
-  const scroll = el("div.exchange-scroll", { tabindex: "0", "aria-label": "Exchange, newest at the bottom", on: { scroll: () => scrolled() } }, header, older, list);
+  const scroll = el(
+    "div.exchange-scroll",
+    { tabindex: "0", role: "region", "aria-label": "Exchange, newest at the bottom", on: { scroll: () => scrolled() } },
+    header,
+    older,
+    list,
+  );
   const fresh = el("button.fresh", { type: "button", hidden: true, on: { click: () => setFollowing(true) } });
   const refresh = roving(list, "[data-arrow]");
-  fill(root, el("div.view-head", {}, el("h1", {}, "Exchange"), summary, pause), bar.node, notes, el("div.exchange-frame", {}, scroll, fresh));
+  fill(
+    root,
+    el("div.view-head", {}, el("h1", {}, "Exchange"), summary, pause),
+    bar.node,
+    notes,
+    el("div.exchange-frame", {}, scroll, fresh),
+  );
 
   const setFollowing = (next) => {
     following = next;
@@ -81,7 +93,10 @@ export function exchangeView(root, query) {
     const next = new Map();
     for (const exchange of part) {
       const before = shown.get(exchange.trace_id);
-      next.set(exchange.trace_id, before?.text === exchange.text ? before : { text: exchange.text, node: article(exchange, sharedLanes, inner) });
+      next.set(
+        exchange.trace_id,
+        before?.text === exchange.text ? before : { text: exchange.text, node: article(exchange, sharedLanes, inner) },
+      );
     }
     arrange(list, part.length ? [...next.values()].map(({ node }) => node) : [empty()]);
     shown = next;
@@ -91,7 +106,13 @@ export function exchangeView(root, query) {
   };
   const article = (exchange, sharedLanes, width) => {
     const lanes = sharedLanes ?? spread(lanesOf([exchange]), 0, width);
-    return drawExchange(exchange, { lanes, width, named: !sharedLanes, onPick: (trace, request) => openRequest(trace, request, state.nodes), onTrace: (trace) => refine({ trace }) });
+    return drawExchange(exchange, {
+      lanes,
+      width,
+      named: !sharedLanes,
+      onPick: (trace, request) => openRequest(trace, request, state.nodes),
+      onTrace: (trace) => refine({ trace }),
+    });
   };
   const lanesHeader = (shared, lanes, gutter, width) => {
     header.toggleAttribute("hidden", !shared);
@@ -100,22 +121,65 @@ export function exchangeView(root, query) {
     header.setAttribute("height", 44);
     header.setAttribute("viewBox", `${-gutter} 0 ${width + gutter} 44`);
     const offsets = new Map(state.nodes.map((node) => [node.name, node]));
-    header.replaceChildren(...[...lanes].flatMap(([name, x]) => {
-      const offset = offsets.get(name);
-      const words = offset?.offset_us === undefined || offset?.offset_us === null ? null : offsetWords({ offset_us: offset.offset_us });
-      return [laneName(name, x, 19, width / lanes.size), words ? svg("text.lane-offset", { x, y: 34 }, `clock ${words}`, svg("title", {}, offsetWords(offset))) : null].filter(Boolean);
-    }));
+    header.replaceChildren(
+      ...[...lanes].flatMap(([name, x]) => {
+        const offset = offsets.get(name);
+        const words = !offset?.offset_us ? null : offsetWords({ offset_us: offset.offset_us });
+        return [
+          laneName(name, x, 19, width / lanes.size),
+          words ? svg("text.lane-offset", { x, y: 34 }, `clock ${words}`, svg("title", {}, offsetWords(offset))) : null,
+        ].filter(Boolean);
+      }),
+    );
   };
   const leftOut = (n) => {
-    fill(older, n > 0 ? el("p.left-out", testid("left-out"), `${count(n)} older ${n === 1 ? "exchange is" : "exchanges are"} not drawn.`,
-      el("button.quiet", { type: "button", on: { click: () => { drawnMax += DRAWN; setFollowing(false); draw(); } } }, `Draw ${Math.min(n, DRAWN)} more`)) : null);
+    fill(
+      older,
+      n > 0
+        ? el(
+            "p.left-out",
+            testid("left-out"),
+            `${count(n)} older ${n === 1 ? "exchange is" : "exchanges are"} not drawn.`,
+            el(
+              "button.quiet",
+              {
+                type: "button",
+                on: {
+                  click: () => {
+                    drawnMax += DRAWN;
+                    setFollowing(false);
+                    draw();
+                  },
+                },
+              },
+              `Draw ${Math.min(n, DRAWN)} more`,
+            ),
+          )
+        : null,
+    );
   };
   const empty = () => {
     if (state.error && !state.loaded) return el("p.empty", {}, state.error.message);
     if (!state.loaded) return el("p.empty", {}, "Reading the records…");
-    if (Object.values(filter).some(Boolean)) return el("div.empty-state", {}, el("h2", {}, "Nothing fits these filters"), el("p", {}, "New exchanges that do appear here by themselves."));
-    return el("div.empty-state", testid("empty-exchange"), el("h2", {}, "Nothing was exchanged yet"),
-      el("p", {}, "Each request between this node and its peers is drawn here as it ends. Make one: ", el("a", { href: address("methods") }, "call a method"), "."));
+    if (Object.values(filter).some(Boolean))
+      return el(
+        "div.empty-state",
+        {},
+        el("h2", {}, "Nothing fits these filters"),
+        el("p", {}, "New exchanges that do appear here by themselves."),
+      );
+    return el(
+      "div.empty-state",
+      testid("empty-exchange"),
+      el("h2", {}, "Nothing was exchanged yet"),
+      el(
+        "p",
+        {},
+        "Each request between this node and its peers is drawn here as it ends. Make one: ",
+        el("a", { href: address("methods") }, "call a method"),
+        ".",
+      ),
+    );
   };
   const changed = (next) => {
     const before = state.exchanges.at(-1)?.began ?? 0;
@@ -133,14 +197,24 @@ export function exchangeView(root, query) {
     const told = JSON.stringify([state.error?.message, state.missing, state.missed, state.loaded]);
     if (told === notes.dataset.told) return;
     notes.dataset.told = told;
-    fill(notes,
-      state.error && state.loaded ? el("p.note.tone-refused", {}, `These are not the newest: ${state.error.message}.`) : null,
+    fill(
+      notes,
+      state.error && state.loaded
+        ? el("p.note.tone-refused", {}, `These are not the newest: ${state.error.message}.`)
+        : null,
       state.missing.length ? missingNote(state.missing) : null,
-      state.missed ? el("p.note.tone-refused", {}, `The live stream could not keep up with ${many(state.missed, "record")}: they were read afterwards.`) : null);
+      state.missed
+        ? el(
+            "p.note.tone-refused",
+            {},
+            `The live stream could not keep up with ${many(state.missed, "record")}: they were read afterwards.`,
+          )
+        : null,
+    );
   };
 
   const keys = (event) => {
-    if (event.key !== " " || event.target.closest("input, textarea, select, button, a, [role=button]")) return;
+    if (event.key !== " " || !singleKeys() || event.target.closest("input, textarea, select, button, a, [role=button]")) return;
     event.preventDefault();
     setFollowing(!following);
   };
@@ -177,13 +251,24 @@ export function exchangeView(root, query) {
 function words(exchanges) {
   const peers = new Set();
   const methods = new Set();
-  for (const { requests } of exchanges) for (const { from, to, method } of requests) peers.add(from).add(to) && methods.add(method);
+  for (const { requests } of exchanges)
+    for (const { from, to, method } of requests) peers.add(from).add(to) && methods.add(method);
   return { peers: [...peers].sort(), methods: [...methods].sort() };
 }
 
 function missingNote(names) {
-  return el("details.note", testid("missing"), el("summary", {}, `No records from ${listed(names)}`),
-    el("p", {}, "Of their requests only what the other end saw is drawn. A node gives its records to those whom its setting ", el("code", {}, "exchange.readers"), " names."));
+  return el(
+    "details.note",
+    testid("missing"),
+    el("summary", {}, `No records from ${listed(names)}`),
+    el(
+      "p",
+      {},
+      "Of their requests only what the other end saw is drawn. A node gives its records to those whom its setting ",
+      el("code", {}, "exchange.readers"),
+      " names.",
+    ),
+  );
 }
 
 function listed(names) {

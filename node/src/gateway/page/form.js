@@ -4,6 +4,7 @@ import { call, newKey, Problem } from "./api.js";
 import { el, fill, testid } from "./dom.js";
 import { objectFields } from "./fields.js";
 import { refusalView, resultView } from "./outcome.js";
+import { parseExact } from "./json.js";
 import { say } from "./said.js";
 import { brief } from "./format.js";
 
@@ -12,7 +13,17 @@ import { brief } from "./format.js";
  * `submit` is the word on the button; `json` says whether the params can be edited as JSON, too.
  * `onResult(result)` is called after a success; the form is emptied where `empties` is set.
  */
-export function methodForm({ peer, method, values = {}, suggest, submit = verb(method.name), danger = false, json = false, empties = false, onResult = () => {} }) {
+export function methodForm({
+  peer,
+  method,
+  values = {},
+  suggest,
+  submit = verb(method.name),
+  danger = false,
+  json = false,
+  empties = false,
+  onResult = () => {},
+}) {
   const once = keyKeeper(method.effect === "writes");
   const out = el("div.outcome-place", { "aria-live": "polite" });
   const button = el(danger ? "button.danger" : "button.primary", { type: "submit" }, submit);
@@ -28,7 +39,13 @@ export function methodForm({ peer, method, values = {}, suggest, submit = verb(m
   };
   const asJson = (given) => {
     fields = null;
-    raw = el("textarea.mono.raw", { rows: 10, spellcheck: "false", "aria-label": "Params as JSON", "data-testid": "raw", value: JSON.stringify(given, null, 2) });
+    raw = el("textarea.mono.raw", {
+      rows: 10,
+      spellcheck: "false",
+      "aria-label": "Params as JSON",
+      "data-testid": "raw",
+      value: JSON.stringify(given, null, 2),
+    });
     fill(place, raw);
   };
   asFields(values);
@@ -50,22 +67,32 @@ export function methodForm({ peer, method, values = {}, suggest, submit = verb(m
       if (empties && !json) asFields(values);
       onResult(answered.result);
     } catch (error) {
-      fill(out, refusalView(error));
+      fill(out, refusalView(error, { write: method.effect === "writes" }));
       say(`${method.name}: ${error instanceof Problem ? error.code : "no answer"}. ${error.message}`);
       if (error.field && fields) mark(fields.paths(), error);
     } finally {
       form.ariaBusy = "false";
     }
   };
-  const form = el("form.form", { novalidate: true, ...testid(`form-${method.name}`), "aria-label": method.name, on: { submit: send } },
+  const form = el(
+    "form.form",
+    { novalidate: true, ...testid(`form-${method.name}`), "aria-label": method.name, on: { submit: send } },
     json ? modes({ asFields, asJson, read: () => (raw ? parsedOr(raw.value, values) : fields.read()) }) : null,
-    place, el("div.form-foot", {}, button, keyNote), out);
-  return { node: form, focus: () => place.querySelector("input:not([value]), textarea, select, input") ?? button, button };
+    place,
+    el("div.form-foot", {}, button, keyNote),
+    out,
+  );
+  return {
+    node: form,
+    input: (name) => place.querySelector(`[data-path^="${CSS.escape(name)}"]`),
+    button,
+  };
 }
 
 /** A method's verb as a word on a button. */
 export function verb(name) {
   const word = name.split(".").at(-1).replaceAll("_", " ");
+  if (!word) return name;
   return word[0].toUpperCase() + word.slice(1);
 }
 
@@ -85,20 +112,34 @@ function keyKeeper(writes) {
 }
 
 function modes({ asFields, asJson, read }) {
-  const option = (name, act, pressed) => el("button", { type: "button", "aria-pressed": String(pressed), on: {
-    click: (event) => {
-      const one = event.currentTarget;
-      if (one.getAttribute("aria-pressed") === "true") return;
-      for (const other of one.parentNode.children) other.setAttribute("aria-pressed", String(other === one));
-      act(read());
-    },
-  } }, name);
-  return el("div.segments", { role: "group", "aria-label": "How to write the params" }, option("Form", asFields, true), option("JSON", asJson, false));
+  const option = (name, act, pressed) =>
+    el(
+      "button",
+      {
+        type: "button",
+        "aria-pressed": String(pressed),
+        on: {
+          click: (event) => {
+            const one = event.currentTarget;
+            if (one.getAttribute("aria-pressed") === "true") return;
+            for (const other of one.parentNode.children) other.setAttribute("aria-pressed", String(other === one));
+            act(read());
+          },
+        },
+      },
+      name,
+    );
+  return el(
+    "div.segments",
+    { role: "group", "aria-label": "How to write the params" },
+    option("Form", asFields, true),
+    option("JSON", asJson, false),
+  );
 }
 
 function parsedOr(text, otherwise) {
   try {
-    return JSON.parse(text);
+    return parseExact(text);
   } catch {
     return otherwise;
   }

@@ -3,6 +3,36 @@
 import { el, ours } from "./dom.js";
 
 const LONGEST = 200_000;
+const DEEPEST = 200;
+const WHOLE = /^-?(0|[1-9]\d*)$/;
+
+/**
+ * JSON as it was written: a whole number beyond 2^53 stays the text of its digits, where the browser
+ * tells (ECMAScript proposal "JSON.parse source text access").
+ */
+export function parse(text) {
+  return JSON.parse(text, (_, value, context) =>
+    typeof value === "number" && !Number.isSafeInteger(value) && WHOLE.test(context?.source) ? context.source : value,
+  );
+}
+
+/** JSON that a person wrote, to be written again with each number as it stands. */
+export function parseExact(text) {
+  return JSON.parse(text, (_, value, context) =>
+    typeof value === "number" && WHOLE.test(context?.source) ? exact(context.source) : value,
+  );
+}
+
+/** A whole number of any size, to be written as a number. */
+export function exact(digits) {
+  const number = Number(digits);
+  return Number.isSafeInteger(number) || !JSON.rawJSON ? number : JSON.rawJSON(digits);
+}
+
+/** The digits of a number that `exact` made, any other value as it is. */
+export function plain(value) {
+  return JSON.isRawJSON?.(value) ? value.rawJSON : value;
+}
 
 /** A listing of a JSON value. */
 export function jsonView(value) {
@@ -14,7 +44,9 @@ export function jsonView(value) {
 }
 
 function write(pre, value, indent, budget) {
+  const depth = indent.length / 2;
   if (budget.left <= 0) return;
+  if (depth > DEEPEST) return void pre.append("…");
   if (Array.isArray(value)) {
     group(pre, "[", "]", value, indent, budget, (item, inner) => write(pre, item, inner, budget));
   } else if (value && typeof value === "object") {

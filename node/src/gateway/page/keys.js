@@ -1,8 +1,9 @@
 // Keys that work everywhere, and moving among many things with one tab stop.
 
-import { el } from "./dom.js";
+import { el, testid } from "./dom.js";
 import { closePanel, openPanel } from "./panel.js";
 import { VIEWS, go } from "./router.js";
+import { kept } from "./store.js";
 
 const HELP = [
   ["1 – 6", "Network, Exchange, People, Messages, Orders, Methods"],
@@ -15,6 +16,8 @@ const HELP = [
   ["?", "these keys"],
 ];
 
+const OFF = "bothways.keys";
+
 /** Listens to the keys of the whole page. */
 export function listen() {
   addEventListener("keydown", (event) => {
@@ -24,7 +27,7 @@ export function listen() {
       return;
     }
     if (event.target.closest("input, textarea, select, [contenteditable]")) return;
-    if (act(event.key)) event.preventDefault();
+    if (singleKeys() && act(event.key)) event.preventDefault();
   });
 }
 
@@ -40,9 +43,39 @@ function act(key) {
 
 /** Shows which keys there are. */
 export function showKeys() {
-  const rows = HELP.map(([keys, what]) => el("div", {}, el("dt", {}, keys.split("  ").map((key) => el("kbd", {}, key))), el("dd", {}, what)));
-  openPanel({ title: "Keys", content: el("dl.keys", {}, rows) });
+  const rows = HELP.map(([keys, what]) =>
+    el(
+      "div",
+      {},
+      el(
+        "dt",
+        {},
+        keys.split("  ").map((key) => el("kbd", {}, key)),
+      ),
+      el("dd", {}, what),
+    ),
+  );
+  const box = el("input", {
+    type: "checkbox",
+    id: "single-keys",
+    checked: singleKeys(),
+    ...testid("single-keys"),
+    on: { change: () => (box.checked ? kept.remove(OFF) : kept.set(OFF, "off")) },
+  });
+  openPanel({
+    title: "Keys",
+    content: [
+      el("dl.keys", {}, rows),
+      el("p.switch-line", {}, box, el("label", { for: "single-keys" }, "Single keys: 1 – 6, /, n, ? and Space")),
+      el("p.hint", {}, "Turn them off where speech or another device presses keys by accident. This browser keeps the choice."),
+    ],
+  });
   return true;
+}
+
+/** Whether keys without a modifier act on the whole page (WCAG 2.1.4). */
+export function singleKeys() {
+  return kept.get(OFF) !== "off";
 }
 
 function focusOn(selector) {
@@ -64,13 +97,20 @@ function press(selector) {
  */
 export function roving(container, selector) {
   const all = () => [...container.querySelectorAll(selector)];
+  // Links and buttons are tab stops without any `tabindex`.
   const choose = (chosen) => {
-    for (const one of container.querySelectorAll(`${selector}[tabindex="0"]`)) if (one !== chosen) one.setAttribute("tabindex", "-1");
+    for (const one of container.querySelectorAll(`${selector}:not([tabindex="-1"])`))
+      if (one !== chosen) one.setAttribute("tabindex", "-1");
     chosen?.setAttribute("tabindex", "0");
   };
   const refresh = () => {
     const list = all();
-    choose(list.find((one) => one === document.activeElement) ?? list.find((one) => one.getAttribute("tabindex") === "0") ?? list[0]);
+    choose(
+      list.find((one) => one === document.activeElement) ??
+        list.find((one) => one.getAttribute("aria-current")) ??
+        list.find((one) => one.getAttribute("tabindex") === "0") ??
+        list[0],
+    );
   };
   container.addEventListener("focusin", (event) => {
     const one = event.target.closest(selector);
@@ -79,7 +119,14 @@ export function roving(container, selector) {
   container.addEventListener("keydown", (event) => {
     const list = all();
     const at = list.indexOf(event.target.closest(selector));
-    const to = { ArrowDown: at + 1, ArrowRight: at + 1, ArrowUp: at - 1, ArrowLeft: at - 1, Home: 0, End: list.length - 1 }[event.key];
+    const to = {
+      ArrowDown: at + 1,
+      ArrowRight: at + 1,
+      ArrowUp: at - 1,
+      ArrowLeft: at - 1,
+      Home: 0,
+      End: list.length - 1,
+    }[event.key];
     if (at < 0 || to === undefined || !list[to]) return;
     event.preventDefault();
     list[to].focus();

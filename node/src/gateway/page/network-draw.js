@@ -1,9 +1,10 @@
 // Draws the picture of the network and lets requests pass through it.
 
-import { shortened, svg, testid } from "./dom.js";
+import { svg, testid } from "./dom.js";
 import { micros } from "./format.js";
 import { roleShape } from "./icons.js";
 import { pressable } from "./keys.js";
+import { fitted, widthOf } from "./measure.js";
 import { edge, layout } from "./network-layout.js";
 import { stateWords } from "./network-peers.js";
 import { tone } from "./tone.js";
@@ -24,7 +25,8 @@ export function drawNetwork(picture, status, peers, { width, room }, onPick) {
   peers.forEach((peer, at) => {
     const place = plan.places[at];
     const way = { from: edge(plan.centre, place), to: edge(place, plan.centre), card: null };
-    if (plan.mode === "ring") lines.append(session(peer, way, status, () => onPick({ kind: "session", name: peer.name })));
+    if (plan.mode === "ring")
+      lines.append(session(peer, way, status, () => onPick({ kind: "session", name: peer.name })));
     way.card = plan.mode === "ring" ? card(peer, place, width, onPick) : cell(peer, place, onPick);
     cards.append(way.card);
     ways.set(peer.name, way);
@@ -37,29 +39,49 @@ export function drawNetwork(picture, status, peers, { width, room }, onPick) {
 function card(peer, place, width, onPick) {
   const { x, y, w, h } = place;
   const small = w < 130;
-  const room = Math.floor((w - (small ? 34 : 48)) / (small ? 6.7 : 7.4));
+  const left = x - w / 2 + (small ? 30 : 43);
+  const room = x + w / 2 - left - 7;
   const words = !peer.ours ? stateWords(peer) : small ? "this node" : `${peer.role ?? "node"} · this node`;
-  return svg(`g.card${classes(peer)}`, picked(peer, { kind: peer.ours ? "us" : "node", name: peer.name }, onPick),
+  return svg(
+    `g.card${classes(peer)}`,
+    picked(peer, { kind: peer.ours ? "us" : "node", name: peer.name }, onPick),
     svg("rect.box", { x: x - w / 2, y: y - h / 2, width: w, height: h, rx: 10 }),
     roleShape(peer.role, x - w / 2 + (small ? 17 : 24), y, small ? 7 : 9),
-    svg("text.name", { x: x - w / 2 + (small ? 31 : 43), y: y - 2 }, shortened(peer.name, room), svg("title", {}, peer.name)),
-    svg("text.about", { x: x - w / 2 + (small ? 31 : 43), y: y + 14 }, shortened(words, room + 2)));
+    svg("text.name", { x: left, y: y - 2 }, fitted(peer.name, room, 13.5, 600), svg("title", {}, peer.name)),
+    svg("text.about", { x: left, y: y + 14 }, fitted(words, room, 11.5)),
+  );
 }
 
 function cell(peer, place, onPick) {
   const { x, y, w, h } = place;
   const left = x - w / 2;
   const rtt = peer.away ? "" : `${peer.dialed === "us" ? "→" : "←"} ${micros(peer.rtt)}`;
-  return svg(`g.card.cell${classes(peer)}`, picked(peer, { kind: "node", name: peer.name }, onPick),
+  return svg(
+    `g.card.cell${classes(peer)}`,
+    picked(peer, { kind: "node", name: peer.name }, onPick),
     svg("rect.box", { x: left, y: y - h / 2, width: w, height: h, rx: 8 }),
     roleShape(peer.role, left + 18, y, 6),
-    svg("text.name", { x: left + 32, y: y - 2 }, shortened(peer.name, Math.floor((w - 40) / 7.2)), svg("title", {}, peer.name)),
-    svg("text.about", { x: left + 32, y: y + 13 }, shortened(peer.away || peer.draining ? stateWords(peer) : rtt, 22)));
+    svg("text.name", { x: left + 32, y: y - 2 }, fitted(peer.name, w - 39, 12.5, 560), svg("title", {}, peer.name)),
+    svg(
+      "text.about",
+      { x: left + 32, y: y + 13 },
+      fitted(peer.away || peer.draining ? stateWords(peer) : rtt, w - 39, 11),
+    ),
+  );
 }
 
 function picked(peer, what, onPick) {
-  const words = peer.ours ? `${peer.name}, ${peer.role}, this node` : `${peer.name}, ${stateWords(peer)}, round trip ${micros(peer.rtt)}, dialed by ${peer.dialed === "us" ? "us" : "them"}`;
-  return { role: "button", tabindex: "-1", "data-pick": "", "aria-label": words, ...testid(`node-card-${peer.name}`), on: pressable(() => onPick(what)) };
+  const words = peer.ours
+    ? `${peer.name}, ${peer.role}, this node`
+    : `${peer.name}, ${stateWords(peer)}, round trip ${micros(peer.rtt)}, dialed by ${peer.dialed === "us" ? "us" : "them"}`;
+  return {
+    role: "button",
+    tabindex: "-1",
+    "data-pick": "",
+    "aria-label": words,
+    ...testid(`node-card-${peer.name}`),
+    on: pressable(() => onPick(what)),
+  };
 }
 
 function classes(peer) {
@@ -70,18 +92,33 @@ function classes(peer) {
 function session(peer, { from, to }, status, act) {
   const [tail, head] = peer.dialed === "them" ? [to, from] : [from, to];
   const angle = Math.atan2(head.y - tail.y, head.x - tail.x);
-  const tip = (turn, length) => `${head.x - length * Math.cos(angle + turn)} ${head.y - length * Math.sin(angle + turn)}`;
+  const tip = (turn, length) =>
+    `${head.x - length * Math.cos(angle + turn)} ${head.y - length * Math.sin(angle + turn)}`;
   const line = svg("line.line", { x1: tail.x, y1: tail.y, x2: head.x, y2: head.y });
   const wide = svg("line.reach", { x1: tail.x, y1: tail.y, x2: head.x, y2: head.y });
   const arrow = svg("path.tip", { d: `M${tip(0.42, 9)}L${head.x} ${head.y}L${tip(-0.42, 9)}` });
   const [mx, my] = [(tail.x + head.x) / 2, (tail.y + head.y) / 2];
-  const label = peer.away ? stateWords(peer) : `${micros(peer.rtt)}${peer.sessions.length > 1 ? ` ×${peer.sessions.length}` : ""}`;
-  const w = label.length * 6.4 + 14;
+  const label = peer.away
+    ? stateWords(peer)
+    : `${micros(peer.rtt)}${peer.sessions.length > 1 ? ` ×${peer.sessions.length}` : ""}`;
+  const w = widthOf(label, 11) + 16;
   const dialed = peer.dialed === "them" ? `${peer.name} dialed` : `${status.name} dialed`;
-  return svg(`g.session${classes(peer)}`, { role: "button", tabindex: "-1", "data-pick": "", ...testid(`session-${peer.name}`),
-    "aria-label": `session with ${peer.name}, ${dialed}, ${label}`, on: pressable(act) },
-    line, arrow, svg("rect.pill", { x: mx - w / 2, y: my - 10, width: w, height: 20, rx: 10 }),
-    svg("text.rtt", { x: mx, y: my + 4 }, label), wide);
+  return svg(
+    `g.session${classes(peer)}`,
+    {
+      role: "button",
+      tabindex: "-1",
+      "data-pick": "",
+      ...testid(`session-${peer.name}`),
+      "aria-label": `session with ${peer.name}, ${dialed}, ${label}`,
+      on: pressable(act),
+    },
+    line,
+    arrow,
+    svg("rect.pill", { x: mx - w / 2, y: my - 10, width: w, height: 20, rx: 10 }),
+    svg("text.rtt", { x: mx, y: my + 4 }, label),
+    wide,
+  );
 }
 
 /** Lets requests pass as dots; returns what is to be called for each record. */

@@ -1,12 +1,12 @@
 // Where each node stands in the picture: a ring while it can be read, else a grid. Pure.
 
 /** The size of a node's card at a width. */
-export function cardSize(width) {
-  return width < 560 ? { w: 104, h: 46, name: 11 } : { w: 158, h: 54, name: 17 };
+function cardSize(width) {
+  return width < 560 ? { w: 104, h: 46 } : { w: 158, h: 54 };
 }
 
 /** How many peers a ring may have. */
-export function ringMax(width) {
+function ringMax(width) {
   return width < 560 ? 6 : width < 900 ? 10 : 14;
 }
 
@@ -20,7 +20,18 @@ export function layout(peers, width, room = 500) {
 }
 
 /** How many stand in each row above and below the middle, from the outside in, for so many peers. */
-const ROWS = [[[], []], [[1], []], [[1], [1]], [[1], [2]], [[2], [2]], [[2], [1, 2]], [[1, 2], [1, 2]]];
+const ROWS = [
+  [[], []],
+  [[1], []],
+  [[1], [1]],
+  [[1], [2]],
+  [[2], [2]],
+  [[2], [1, 2]],
+  [
+    [1, 2],
+    [1, 2],
+  ],
+];
 
 /** A narrow ring: rows of one or two above and below. */
 function column(peers, width) {
@@ -29,7 +40,9 @@ function column(peers, width) {
   const [above, below] = ROWS[peers];
   const y = (row) => card.h / 2 + 4 + row * step;
   const rows = [...above.map((n, at) => [n, y(at)]), ...below.map((n, at) => [n, y(above.length + below.length - at)])];
-  const places = rows.flatMap(([n, y]) => Array.from({ length: n }, (_, at) => ({ x: (width * (2 * at + 1)) / (2 * n), y, w: card.w, h: card.h })));
+  const places = rows.flatMap(([n, y]) =>
+    Array.from({ length: n }, (_, at) => ({ x: (width * (2 * at + 1)) / (2 * n), y, w: card.w, h: card.h })),
+  );
   const centre = { x: width / 2, y: y(above.length), w: card.w, h: card.h };
   return { mode: "ring", width, height: y(above.length + below.length) + card.h / 2 + 8, centre, places };
 }
@@ -41,7 +54,12 @@ function ring(peers, width, room) {
   const rx = Math.min(width / 2 - card.w / 2 - 24, 460);
   const ry = Math.min(height / 2 - card.h / 2 - 22, Math.max(150, rx));
   const angles = evenly(peers, rx, ry);
-  const places = angles.map((angle) => ({ x: centre.x + rx * Math.cos(angle), y: centre.y + ry * Math.sin(angle), w: card.w, h: card.h }));
+  const places = angles.map((angle) => ({
+    x: centre.x + rx * Math.cos(angle),
+    y: centre.y + ry * Math.sin(angle),
+    w: card.w,
+    h: card.h,
+  }));
   return { mode: "ring", width, height, centre, places };
 }
 
@@ -75,10 +93,18 @@ function grid(peers, width) {
   const h = 42;
   const top = 108;
   const places = Array.from({ length: peers }, (_, at) => ({
-    x: (at % columns) * (w + gap) + w / 2, y: top + Math.floor(at / columns) * (h + gap) + h / 2, w, h,
+    x: (at % columns) * (w + gap) + w / 2,
+    y: top + Math.floor(at / columns) * (h + gap) + h / 2,
+    w,
+    h,
   }));
-  const card = cardSize(width);
-  return { mode: "grid", width, height: top + Math.ceil(peers / columns) * (h + gap), centre: { x: width / 2, y: 46, w: 190, h: 54 }, places, columns };
+  return {
+    mode: "grid",
+    width,
+    height: top + Math.ceil(peers / columns) * (h + gap),
+    centre: { x: width / 2, y: 46, w: 190, h: 54 },
+    places,
+  };
 }
 
 /** Where a line from the middle of one card to another leaves the first. */

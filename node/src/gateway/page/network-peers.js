@@ -36,5 +36,5 @@ function order(role) {
 /** What is said of a peer beside its name. */
 export function stateWords(peer) {
   if (peer.away) return peer.dial?.state ? String(peer.dial.state).replaceAll("_", " ") : "away";
-  return peer.draining ? "draining" : peer.role ?? "";
+  return peer.draining ? "draining" : (peer.role ?? "");
 }

@@ -5,18 +5,23 @@ import { el, fill, testid } from "./dom.js";
 import { day, money, when } from "./format.js";
 import { refusalView } from "./outcome.js";
 import { serviceView } from "./service.js";
+import { stateChip } from "./tone.js";
 
 const items = new Map();
 
 const KIND = {
-  service: "orders", title: "Orders", one: "order", row: "order-row", choice: "state",
+  service: "orders",
+  title: "Orders",
+  one: "order",
+  row: "order-row",
+  choice: "state",
   accepts: (order, state) => !state || order.state === state,
   suggest: (peer) => ({ item: items.get(peer) ?? [] }),
   aside: showPrices,
   columns: [
     { name: "Order", main: true, show: (order) => el("span.lines", {}, lines(order)) },
     { name: "Customer", show: (order) => order.customer },
-    { name: "State", show: (order) => el(`span.chip.state-${order.state}`, {}, order.state) },
+    { name: "State", show: (order) => stateChip(order.state) },
     { name: "Total", num: true, show: (order) => money(order.total, order.currency) },
     { name: "Placed", num: true, show: (order) => el("span", { title: day(order.placed_ms) }, when(order.placed_ms)) },
   ],
@@ -37,10 +42,32 @@ async function showPrices({ place, peer, methods }) {
   try {
     const { result } = await call(peer, "orders.prices", {});
     const prices = result.prices ?? [];
-    items.set(peer, prices.map((price) => price.item));
-    fill(place, el("section.card-box", { "aria-label": "Prices" }, el("h2", {}, "Prices"),
-      prices.length ? el("dl.prices", {}, prices.map((price) => el("div", testid("price-row"), el("dt", {}, price.item), el("dd.num", {}, money(price.price, result.currency)))))
-        : el("p.hint", {}, `${peer} has no price list.`)));
+    items.set(
+      peer,
+      prices.map((price) => price.item),
+    );
+    fill(
+      place,
+      el(
+        "section.card-box",
+        { "aria-label": "Prices" },
+        el("h2", {}, "Prices"),
+        prices.length
+          ? el(
+              "dl.prices",
+              {},
+              prices.map((price) =>
+                el(
+                  "div",
+                  testid("price-row"),
+                  el("dt", {}, price.item),
+                  el("dd.num", {}, money(price.price, result.currency)),
+                ),
+              ),
+            )
+          : el("p.hint", {}, `${peer} has no price list.`),
+      ),
+    );
   } catch (error) {
     fill(place, refusalView(error));
   }

@@ -10,18 +10,33 @@ let shown = null;
  * Returns `{close, fill}`; `onClose` is called once.
  */
 export function openPanel({ title, label = title, content, focus, onClose, tag }) {
-  const returnTo = shown && document.activeElement?.closest(".panel") ? shown.returnTo : standIn(document.activeElement);
+  const returnTo =
+    shown && document.activeElement?.closest(".panel") ? shown.returnTo : standIn(document.activeElement);
   closePanel(false);
-  const out = el("button.icon-button", { type: "button", "aria-label": "Close", on: { click: () => closePanel() } }, icon("close"));
+  const out = el(
+    "button.icon-button",
+    { type: "button", "aria-label": "Close", on: { click: () => closePanel() } },
+    icon("close"),
+  );
   const body = el("div.panel-body", {}, content);
   const head = el("h2", {}, title);
-  const panel = el("aside.panel", { role: "dialog", "aria-label": label, "data-testid": "panel", on: {
-    keydown: (event) => {
-      if (event.key !== "Escape") return;
-      event.stopPropagation();
-      closePanel();
+  const panel = el(
+    "aside.panel",
+    {
+      role: "dialog",
+      "aria-label": label,
+      "data-testid": "panel",
+      on: {
+        keydown: (event) => {
+          if (event.key !== "Escape") return;
+          event.stopPropagation();
+          closePanel();
+        },
+      },
     },
-  } }, el("div.panel-head", {}, head, out), body);
+    el("div.panel-head", {}, head, out),
+    body,
+  );
   const place = document.getElementById("panel");
   fill(place, panel);
   document.body.classList.add("with-panel");

@@ -5,9 +5,22 @@ import { visible } from "./visible.js";
 import { serviceView } from "./service.js";
 
 const KIND = {
-  service: "people", title: "People", one: "person", row: "person-row",
+  service: "people",
+  title: "People",
+  one: "person",
+  row: "person-row",
   columns: [
-    { name: "Name", main: true, show: (person) => el("span.person", {}, el("span.avatar", { "aria-hidden": "true" }, initial(person.name)), el("span", {}, person.name)) },
+    {
+      name: "Name",
+      main: true,
+      show: (person) =>
+        el(
+          "span.person",
+          {},
+          el("span.avatar", { "aria-hidden": "true" }, initial(person.name)),
+          el("span", {}, person.name),
+        ),
+    },
     { name: "Title", show: (person) => person.title ?? el("span.dim", {}, "–") },
     { name: "Created by", show: (person) => person.created_by ?? el("span.dim", {}, "–") },
     { name: "Revision", num: true, show: (person) => String(person.revision) },

@@ -22,11 +22,19 @@ export async function copy(text, what) {
 
 /** An id in monospace that is copied by a press. */
 export function copyable(text, what, shown = text) {
-  const button = el("button.copy.mono", { type: "button", title: `Copy the ${what}`, on: {
-    click: async () => {
-      button.classList.toggle("copied", await copy(text, what));
-      setTimeout(() => button.classList.remove("copied"), 1200);
+  const button = el(
+    "button.copy.mono",
+    {
+      type: "button",
+      title: `Copy the ${what}`,
+      on: {
+        click: async () => {
+          button.classList.toggle("copied", await copy(text, what));
+          setTimeout(() => button.classList.remove("copied"), 1200);
+        },
+      },
     },
-  } }, shown);
+    shown,
+  );
   return button;
 }

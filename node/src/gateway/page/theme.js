@@ -1,5 +1,9 @@
 // Sets the colour scheme before the first paint: what was chosen, else what the system says.
 (() => {
-  const choice = localStorage.getItem("bothways.theme");
-  if (choice === "light" || choice === "dark") document.documentElement.dataset.theme = choice;
+  try {
+    const choice = localStorage.getItem("bothways.theme");
+    if (choice === "light" || choice === "dark") document.documentElement.dataset.theme = choice;
+  } catch {
+    // The browser keeps nothing for this page.
+  }
 })();

@@ -2,10 +2,40 @@
 
 import { el } from "./dom.js";
 
-const REFUSED = new Set(["invalid_argument", "not_found", "already_exists", "permission_denied", "failed_precondition", "aborted", "out_of_range", "unauthenticated", "unimplemented", "resource_exhausted", "cancelled"]);
+const REFUSED = new Set([
+  "invalid_argument",
+  "not_found",
+  "already_exists",
+  "permission_denied",
+  "failed_precondition",
+  "aborted",
+  "out_of_range",
+  "unauthenticated",
+  "unimplemented",
+  "resource_exhausted",
+  "cancelled",
+]);
 
 /** All codes, as the filter offers them. */
-export const CODES = ["ok", "cancelled", "unknown", "invalid_argument", "deadline_exceeded", "not_found", "already_exists", "permission_denied", "resource_exhausted", "failed_precondition", "aborted", "out_of_range", "unimplemented", "internal", "unavailable", "data_loss", "unauthenticated"];
+export const CODES = [
+  "ok",
+  "cancelled",
+  "unknown",
+  "invalid_argument",
+  "deadline_exceeded",
+  "not_found",
+  "already_exists",
+  "permission_denied",
+  "resource_exhausted",
+  "failed_precondition",
+  "aborted",
+  "out_of_range",
+  "unimplemented",
+  "internal",
+  "unavailable",
+  "data_loss",
+  "unauthenticated",
+];
 
 /** What a lost leg is called. */
 export const LOST = {
@@ -23,8 +53,13 @@ export function tone(code, lost) {
 
 /** A code as a small coloured word. */
 export function codeChip(code, lost) {
-  const words = lost && lost !== "record_missing" ? LOST[lost] ?? lost : code;
-  return el(`span.chip.tone-${tone(code, lost)}`, words ?? "unknown");
+  const words = lost && lost !== "record_missing" ? (LOST[lost] ?? lost) : code;
+  return el(`span.chip.tone-${tone(code, lost)}`, {}, words ?? "unknown");
+}
+
+/** How far a record has come, as its service says. */
+export function stateChip(state) {
+  return el("span.chip", { "data-state": state }, state ?? "–");
 }
 
 /** What was sent and came to nothing, in words. */

@@ -1,6 +1,5 @@
 // Watching a service: events as they are told, the newest first.
 
-import { Problem } from "./api.js";
 import { el, fill, testid } from "./dom.js";
 import { jsonView } from "./json.js";
 import { refusalView } from "./outcome.js";
@@ -11,8 +10,17 @@ const KEPT = 100;
 /** A box that watches topics of a method's service: `{node, close}`. */
 export function watchBox({ peer, method }) {
   const service = method.name.split(".")[0];
-  const topic = el("select", { "aria-label": "Topic" }, [`${service}.*`, ...method.topics].map((name) => el("option", { value: name }, name)));
-  const from = el("select", { "aria-label": "From" }, el("option", { value: "now" }, "from now on"), el("option", { value: "all" }, "all that is kept"));
+  const topic = el(
+    "select",
+    { "aria-label": "Topic" },
+    [`${service}.*`, ...method.topics].map((name) => el("option", { value: name }, name)),
+  );
+  const from = el(
+    "select",
+    { "aria-label": "From" },
+    el("option", { value: "now" }, "from now on"),
+    el("option", { value: "all" }, "all that is kept"),
+  );
   const state = el("span.summary", { role: "status" });
   const out = el("div.outcome-place");
   const list = el("ol.events", { ...testid("events"), "aria-live": "polite" });
@@ -32,8 +40,18 @@ export function watchBox({ peer, method }) {
     watch = follow(`/v1/watch/${encodeURIComponent(peer)}?${query}`, {
       onEvent: ({ event, data }) => {
         const told = parsed(data) ?? {};
-        if (event === "problem") return fill(out, refusalView(new Problem(told, told.status ?? 500)));
-        list.prepend(el("li", {}, el("details", {}, el("summary", {}, el("b.mono", {}, event), el("span.mono.dim", {}, told.body?.id ?? "")), jsonView(told.body))));
+        list.prepend(
+          el(
+            "li",
+            {},
+            el(
+              "details",
+              {},
+              el("summary", {}, el("b.mono", {}, event), el("span.mono.dim", {}, told.body?.id ?? "")),
+              jsonView(told.body),
+            ),
+          ),
+        );
         while (list.children.length > KEPT) list.lastChild.remove();
       },
       onState: ({ phase, problem }) => {
@@ -48,7 +66,13 @@ export function watchBox({ peer, method }) {
     if (watch) stop();
     else begin();
   };
-  const node = el("form.form", { novalidate: true, ...testid(`form-${method.name}`), on: { submit } },
-    el("div.with-button", {}, topic, from, button), state, out, list);
+  const node = el(
+    "form.form",
+    { novalidate: true, ...testid(`form-${method.name}`), on: { submit } },
+    el("div.with-button", {}, topic, from, button),
+    state,
+    out,
+    list,
+  );
   return { node, close: stop };
 }

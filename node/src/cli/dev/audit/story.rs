@@ -78,7 +78,8 @@ impl Seen {
     pub(super) fn told_of_story(&self, topology: &Topology) -> Vec<String> {
         let mut answered: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for step in &topology.story {
-            if let Step::Call(StoryCall { node, call, .. }) = step
+            if let Step::Call(story) = step
+                && let StoryCall { node, call, .. } = &**story
                 && call.expect == Outcome::Ok
                 && self.count((node, &call.to, &call.method, Outcome::Ok)).0 > 0
             {

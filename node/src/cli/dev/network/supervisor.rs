@@ -71,6 +71,7 @@ impl Network {
     ) -> Result<Self> {
         match lay_out(ground, &held, &topology) {
             Ok((log, requests)) => {
+                let topology = topology.with_readers();
                 let (name, supervisor) = (ground.name.to_string(), std::process::id());
                 Ok(Self {
                     ground: ground.clone(),

@@ -12,7 +12,7 @@ use super::Call;
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::cli::dev) enum Step {
     /// A node asks another one.
-    Call(StoryCall),
+    Call(Box<StoryCall>),
     /// A node is told of what it watches.
     Hears { node: NodeName, topic: String },
     /// A node stops.
@@ -37,7 +37,8 @@ impl Step {
     /// The node that takes it.
     pub(in crate::cli::dev) fn node(&self) -> &NodeName {
         match self {
-            Self::Call(StoryCall { node, .. }) | Self::Hears { node, .. } => node,
+            Self::Call(call) => &call.node,
+            Self::Hears { node, .. } => node,
             Self::Away(node) | Self::Back(node) => node,
         }
     }
@@ -46,7 +47,8 @@ impl Step {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Call(StoryCall { node, call, .. }) => {
+            Self::Call(call) => {
+                let StoryCall { node, call, .. } = &**call;
                 write!(f, "{node} → {} {}", call.to, call.method)
             }
             Self::Hears { node, topic } => write!(f, "{node} hears {topic}"),

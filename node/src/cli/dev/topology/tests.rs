@@ -226,3 +226,16 @@ fn the_topologies_that_come_along_are_right_and_roles_shows_what_it_promises() {
         && roles.nodes[asker].listens));
     assert!(roles.calls().any(|(_, call)| call.is_refused() && early(call)));
 }
+
+#[test]
+fn the_person_and_all_nodes_read_the_records_of_a_node_that_says_nothing_else() {
+    let text = "[nodes.hub]\nrole = \"server\"\n[nodes.desk]\ndials = [\"hub\"]\n\
+                settings.exchange.readers = [\"hub\"]\n";
+    let topology = Topology::parse(Path::new("t.toml"), text).unwrap().with_readers();
+    let readers = |node: &str| {
+        let node: NodeName = node.parse().unwrap();
+        topology.nodes[&node].settings["exchange"]["readers"].clone()
+    };
+    assert_eq!(readers("hub"), json!(["desk", "hub", "you"]));
+    assert_eq!(readers("desk"), json!(["hub"]));
+}

@@ -103,12 +103,18 @@ fn the_end_of_a_session_is_told_once() {
 }
 
 #[test]
-fn a_request_that_was_not_sent_is_an_arrow_with_its_reason() {
+fn a_request_that_was_not_sent_is_an_arrow_at_once_and_its_reason_stands_below() {
+    let mut merge = merge();
+    let mut unsent = end("desk", "out", "hub", 1, "permission_denied", 0);
+    let Line::Request(record) = &mut unsent.line else { panic!("{unsent:?}") };
+    record.sent_bytes = 0;
+    let arrow = arrow(&merge.take(unsent));
+    assert_eq!((arrow.ends, arrow.code.as_str()), (Ends::NotSent, "permission_denied"));
     let fields = json!({ "target": "script", "message": "request not sent", "peer": "hub",
         "method": "people.list", "code": "permission_denied", "why": "role" });
-    let arrow = arrow(&merge().take(event("desk", 0, &fields)));
-    assert_eq!((arrow.ends, arrow.code.as_str()), (Ends::NotSent, "permission_denied"));
-    assert_eq!(arrow.note.as_deref(), Some("role"));
+    let told = merge.take(event("desk", 0, &fields));
+    let [Merged { what: What::Reason { why, .. }, .. }] = &told[..] else { panic!("{told:?}") };
+    assert_eq!(why, "role");
 }
 
 #[test]

@@ -46,7 +46,7 @@ impl Reader<'_> {
             "away" => self.named(fields, "away").map(Step::Away),
             "back" => self.named(fields, "back").map(Step::Back),
             "hears" => self.hears(fields),
-            _ => self.story_call(fields).map(Step::Call),
+            _ => self.story_call(fields).map(|call| Step::Call(Box::new(call))),
         };
         if step.is_none() && self.problems.len() == before {
             self.tell(at, NO_KIND);
