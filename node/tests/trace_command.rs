@@ -99,6 +99,27 @@ fn requests_are_counted_with_what_each_end_and_the_way_took() {
 }
 
 #[test]
+fn a_subscription_is_one_exchange_with_the_events_that_came_until_now() {
+    let logs = Logs::new();
+    let told = |dir: &str, duration_us: u32, events: u32| {
+        let (node, peer) = if dir == "out" { ("desk", "hub") } else { ("hub", "desk") };
+        let line = line(node, dir, peer, 7, "ok", duration_us).replace("create", "watch");
+        line.replace("\"attempt\":1", &format!("\"attempt\":1,\"events\":{events}"))
+    };
+    for (dir, duration_us, events) in
+        [("out", 900, 0), ("in", 700, 0), ("out", 5_000_000, 12), ("in", 4_000_000, 12)]
+    {
+        logs.append("watch.log", &told(dir, duration_us, events));
+    }
+    let rows = logs.json(&["stats", "--from", ".", "--method", "people.watch"]);
+    assert_eq!((&rows[0]["requests"], &rows[0]["events"]), (&1.into(), &12.into()));
+    let (_, drawn, _) = logs.run(&["show", "--from", "watch.log", "--width", "80"]);
+    assert!(drawn.contains("◀═") && drawn.contains(" 12 events in 5.0 s "), "{drawn}");
+    let document = logs.json(&["show", "--from", "watch.log"]);
+    assert_eq!(document[0]["traces"][0]["exchanges"][0]["events"], 12);
+}
+
+#[test]
 fn the_graph_and_the_pictures_are_made_of_the_same_records() {
     let logs = Logs::new();
     let table = [
