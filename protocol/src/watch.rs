@@ -299,6 +299,14 @@ mod tests {
     }
 
     #[test]
+    fn a_cursor_has_64_bytes_at_the_most() {
+        for (bytes, fits) in [(64, true), (65, false)] {
+            let cursor = Cursor::of_bytes(Bytes::from(vec![7; bytes]));
+            assert_eq!(cursor.is_ok(), fits, "{bytes}");
+        }
+    }
+
+    #[test]
     fn what_is_not_given_is_not_written() {
         let watch = Watch::default();
         assert_eq!(Encoded::of(&watch).unwrap(), Encoded::empty_map());

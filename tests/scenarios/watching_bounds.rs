@@ -1,6 +1,7 @@
 //! What a subscription is refused for, and what it costs others.
 
 use bothways::domain::people::Person;
+use bothways::exchange::Fed;
 use bothways::protocol::{
     Acknowledge, Code, Encoded, Failure, Greeting, LANES, LaneAnswer, LaneAsk, LaneEnd, Opening,
     Outgoing, Reply, Role, Watch, WatchBegan, WatchFrom,
@@ -137,6 +138,30 @@ async fn a_subscriber_that_reads_nothing_delays_nobody_and_gets_all_of_it_later(
         let person: Person = event.body.decode().unwrap();
         assert_eq!(person.name.as_str(), format!("{n:0>60}"));
     }
+}
+
+#[tokio::test]
+async fn what_a_subscriber_does_not_take_waits_at_the_node_it_watches() {
+    let network = Network::new();
+    let hub = Hub::new(&network).await;
+    let desk = network.node("desk").dialing(&hub.node).start().await;
+    let idle = live(&desk, Watch::default()).await;
+    let mut busy = live(&desk, Watch::default()).await;
+    for n in 0..100 {
+        create(&desk, &format!("n{n}")).await;
+    }
+    assert_eq!(told(&mut busy, 100).await.len(), 100);
+
+    let mut records = desk.follow_records();
+    drop(idle);
+    let came = loop {
+        let Fed::Record(record) = soon("a record", records.next()).await.unwrap() else { continue };
+        if let Some(events) = record.events.filter(|_| record.method.as_str() == "people.watch") {
+            break events;
+        }
+    };
+    // Sixteen in its queue, and the one for which there is no room.
+    assert!((16..=18).contains(&came), "{came}");
 }
 
 #[tokio::test]

@@ -132,3 +132,20 @@ fn is_item(item: &str) -> bool {
     let allowed = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
     (1..=ITEM_MAX_CHARS).contains(&item.len()) && item.bytes().all(allowed)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_price_list_and_the_names_on_it_are_bounded() {
+        let list = |items: usize| (0..items).map(|n| (format!("item-{n}"), 1)).collect();
+        assert_eq!(wrong_prices(&list(ITEMS_MAX)), None);
+        assert!(wrong_prices(&list(ITEMS_MAX + 1)).unwrap().contains("has 501 items"));
+        for (name, fits) in
+            [("a".repeat(64), true), ("a".repeat(65), false), (String::new(), false)]
+        {
+            assert_eq!(wrong_prices(&[(name.clone(), 1)].into()).is_none(), fits, "{name}");
+        }
+    }
+}

@@ -7,7 +7,7 @@ use super::stored::record_of;
 use crate::store::{ChangeKind, Expect, Key, Once, Record, Revision, Store, StoreError, Write};
 
 /// How often a change that expects no revision is tried again, when others are faster.
-const TRIES: usize = 16;
+pub(super) const TRIES: usize = 16;
 
 /// The record to change.
 pub(super) struct Target<'a> {

@@ -205,7 +205,8 @@ async fn however_many_were_read_before_those_that_wait_are_counted_after_a_resta
         let read = scene.send("ann", "ben", "read at once").await;
         scene.read("ben", read).await.unwrap();
     }
-    for to in ["ben", "ben", "cat"] {
+    let first = scene.send("ann", "ben", "hello").await;
+    for to in ["ben", "cat"] {
         scene.send("ann", to, "hello").await;
     }
     let again = Scene { messages: Messages::new(scene.store.clone(), plan()), store: scene.store };
@@ -213,6 +214,10 @@ async fn however_many_were_read_before_those_that_wait_are_counted_after_a_resta
         let refused = again.messages.send(by(from), to(name, "one more")).await.unwrap_err();
         assert_eq!(refused.text("reason"), Some(reason));
     }
+    // And one that is read leaves room.
+    again.read("ben", first).await.unwrap();
+    let later = Scene { messages: Messages::new(again.store.clone(), plan()), store: again.store };
+    later.send("ann", "ben", "one more").await;
 }
 
 #[tokio::test]
@@ -265,6 +270,21 @@ async fn messages_are_listed_in_pages_in_the_order_in_which_they_were_sent() {
     let refused = ListMessages { limit: Some(51), ..ListMessages::default() };
     let refused = scene.messages.list(by("ben"), refused).await.unwrap_err();
     assert_eq!(refused.text("field"), Some("limit"));
+}
+
+#[tokio::test]
+async fn a_page_for_which_much_is_left_out_says_where_to_read_on() {
+    let scene = scene();
+    for _ in 0..10 {
+        let id = scene.send("ann", "ben", "read at once").await;
+        scene.read("ben", id).await.unwrap();
+    }
+    let unread = scene.send("ann", "ben", "hello").await;
+    let params = ListMessages { unread: Some(true), limit: Some(1), ..ListMessages::default() };
+    let first = scene.list("ben", params.clone()).await;
+    assert!(first.messages.is_empty() && first.next.is_some(), "{first:?}");
+    let second = scene.list("ben", ListMessages { after: first.next, ..params }).await;
+    assert_eq!((second.messages[0].id, second.next), (unread, None));
 }
 
 #[tokio::test]

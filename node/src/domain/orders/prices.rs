@@ -102,7 +102,7 @@ mod tests {
     fn what_is_wrong_is_named() {
         let hundred_and_one = vec![("tea", 1); LINES_MAX + 1];
         let yachts = vec![("yacht", COUNT_MAX); 19];
-        let table: [(Ordered<'_>, Code, &str, &str); 10] = [
+        let table: [(Ordered<'_>, Code, &str, &str); 11] = [
             (&[], Code::InvalidArgument, "lines", "1 to 100 lines, not 0"),
             (&hundred_and_one, Code::InvalidArgument, "lines", "not 101"),
             (&[("tea", 1), ("coffe", 1)], Code::InvalidArgument, "lines[1].item", "mean coffee?"),
@@ -112,6 +112,7 @@ mod tests {
             (&[("tea", 0)], Code::InvalidArgument, "lines[0].count", "1 to 1000000, not 0"),
             (&[("tea", COUNT_MAX + 1)], Code::InvalidArgument, "lines[0].count", "1000001"),
             (&[("star", 1), ("tea", 1)], Code::OutOfRange, "lines[1].count", "more than can be"),
+            (&[("star", 2)], Code::OutOfRange, "lines[0].count", "more than can be counted"),
             (&yachts, Code::OutOfRange, "lines[18].count", "more than can be counted"),
         ];
         for (of, code, field, message) in table {

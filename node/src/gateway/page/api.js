@@ -4,7 +4,7 @@ import { parse } from "./json.js";
 import { kept } from "./store.js";
 
 const PROOF = "bothways.proof";
-const READ_MS = 10_000;
+const READ_MS = 20_000;
 const SPARE_MS = 2_000;
 const TOO_LONG =
   "the cookies that this browser keeps for this host are too long for the node: delete those of this host, or open it by another name, such as 127.0.0.1 instead of localhost";

@@ -7,7 +7,7 @@ import { drawExchange, laneName } from "./exchange-draw.js";
 import { filterBar, filterOf } from "./exchange-filters.js";
 import { lanesOf, spread } from "./exchange-layout.js";
 import { count, many } from "./format.js";
-import { roving } from "./keys.js";
+import { roving, singleKeys } from "./keys.js";
 import { ourName } from "./node.js";
 import { refine, address } from "./router.js";
 
@@ -36,7 +36,7 @@ export function exchangeView(root, query) {
   const list = el("div.traces");
   const scroll = el(
     "div.exchange-scroll",
-    { tabindex: "0", "aria-label": "Exchange, newest at the bottom", on: { scroll: () => scrolled() } },
+    { tabindex: "0", role: "region", "aria-label": "Exchange, newest at the bottom", on: { scroll: () => scrolled() } },
     header,
     older,
     list,
@@ -214,7 +214,7 @@ export function exchangeView(root, query) {
   };
 
   const keys = (event) => {
-    if (event.key !== " " || event.target.closest("input, textarea, select, button, a, [role=button]")) return;
+    if (event.key !== " " || !singleKeys() || event.target.closest("input, textarea, select, button, a, [role=button]")) return;
     event.preventDefault();
     setFollowing(!following);
   };

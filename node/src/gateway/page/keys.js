@@ -1,8 +1,9 @@
 // Keys that work everywhere, and moving among many things with one tab stop.
 
-import { el } from "./dom.js";
+import { el, testid } from "./dom.js";
 import { closePanel, openPanel } from "./panel.js";
 import { VIEWS, go } from "./router.js";
+import { kept } from "./store.js";
 
 const HELP = [
   ["1 – 6", "Network, Exchange, People, Messages, Orders, Methods"],
@@ -15,6 +16,8 @@ const HELP = [
   ["?", "these keys"],
 ];
 
+const OFF = "bothways.keys";
+
 /** Listens to the keys of the whole page. */
 export function listen() {
   addEventListener("keydown", (event) => {
@@ -24,7 +27,7 @@ export function listen() {
       return;
     }
     if (event.target.closest("input, textarea, select, [contenteditable]")) return;
-    if (act(event.key)) event.preventDefault();
+    if (singleKeys() && act(event.key)) event.preventDefault();
   });
 }
 
@@ -52,8 +55,27 @@ export function showKeys() {
       el("dd", {}, what),
     ),
   );
-  openPanel({ title: "Keys", content: el("dl.keys", {}, rows) });
+  const box = el("input", {
+    type: "checkbox",
+    id: "single-keys",
+    checked: singleKeys(),
+    ...testid("single-keys"),
+    on: { change: () => (box.checked ? kept.remove(OFF) : kept.set(OFF, "off")) },
+  });
+  openPanel({
+    title: "Keys",
+    content: [
+      el("dl.keys", {}, rows),
+      el("p.switch-line", {}, box, el("label", { for: "single-keys" }, "Single keys: 1 – 6, /, n, ? and Space")),
+      el("p.hint", {}, "Turn them off where speech or another device presses keys by accident. This browser keeps the choice."),
+    ],
+  });
   return true;
+}
+
+/** Whether keys without a modifier act on the whole page (WCAG 2.1.4). */
+export function singleKeys() {
+  return kept.get(OFF) !== "off";
 }
 
 function focusOn(selector) {
@@ -75,8 +97,9 @@ function press(selector) {
  */
 export function roving(container, selector) {
   const all = () => [...container.querySelectorAll(selector)];
+  // Links and buttons are tab stops without any `tabindex`.
   const choose = (chosen) => {
-    for (const one of container.querySelectorAll(`${selector}[tabindex="0"]`))
+    for (const one of container.querySelectorAll(`${selector}:not([tabindex="-1"])`))
       if (one !== chosen) one.setAttribute("tabindex", "-1");
     chosen?.setAttribute("tabindex", "0");
   };
@@ -84,6 +107,7 @@ export function roving(container, selector) {
     const list = all();
     choose(
       list.find((one) => one === document.activeElement) ??
+        list.find((one) => one.getAttribute("aria-current")) ??
         list.find((one) => one.getAttribute("tabindex") === "0") ??
         list[0],
     );

@@ -63,7 +63,7 @@ export function methodsView(root, query) {
           "div.empty-state",
           {},
           el("h2", {}, "Nobody answers here"),
-          el("p", {}, "This node answers no requests itself, and has no session with a peer that does."),
+          el("p", {}, "This node answers no requests itself, and has no session with a peer that does. One that connects appears here."),
         ),
       );
     select.value = peer;

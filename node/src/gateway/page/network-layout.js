@@ -1,12 +1,12 @@
 // Where each node stands in the picture: a ring while it can be read, else a grid. Pure.
 
 /** The size of a node's card at a width. */
-export function cardSize(width) {
-  return width < 560 ? { w: 104, h: 46, name: 11 } : { w: 158, h: 54, name: 17 };
+function cardSize(width) {
+  return width < 560 ? { w: 104, h: 46 } : { w: 158, h: 54 };
 }
 
 /** How many peers a ring may have. */
-export function ringMax(width) {
+function ringMax(width) {
   return width < 560 ? 6 : width < 900 ? 10 : 14;
 }
 
@@ -98,14 +98,12 @@ function grid(peers, width) {
     w,
     h,
   }));
-  const card = cardSize(width);
   return {
     mode: "grid",
     width,
     height: top + Math.ceil(peers / columns) * (h + gap),
     centre: { x: width / 2, y: 46, w: 190, h: 54 },
     places,
-    columns,
   };
 }
 

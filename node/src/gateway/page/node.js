@@ -24,7 +24,7 @@ let live = null;
 /** Begins to follow the node. */
 export function start() {
   live?.close();
-  node.set({ phase: "starting", refused: null });
+  node.set({ phase: "starting", refused: null, problem: null });
   live = followShared("/v1/status/live", {
     replay: true,
     onEvent: ({ event, data }) => {

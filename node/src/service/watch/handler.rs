@@ -13,11 +13,11 @@ use super::Feed;
 use super::durable::Durable;
 use super::follow::{Followed, Follower, Subscriber};
 use super::stamp::Stamp;
-use super::topics::Topics;
+use super::topics::{TOPICS_MAX, Topics};
 use crate::service::Context;
 use crate::service::router::wrong_params;
 use crate::session::Events;
-use crate::store::{Revision, Store, StoreError};
+use crate::store::{Prefix, Revision, Store, StoreError};
 
 /// A subscription that begins: its result, and what follows.
 pub(in crate::service) type Begin = BoxFuture<'static, Result<(Encoded, Box<dyn Events>), Failure>>;
@@ -27,6 +27,7 @@ pub(in crate::service) type Watched = Arc<dyn Fn(Context, Encoded) -> Begin + Se
 
 /// What begins the subscriptions of a feed.
 pub(in crate::service) fn watched<F: Feed>(feed: &Arc<F>) -> Watched {
+    const { assert!(F::TOPICS.len() <= TOPICS_MAX, "a feed has at most 64 topics") };
     let (feed, followed) = (feed.clone(), Arc::new(Followed::default()));
     Arc::new(move |context, params| begin(feed.clone(), followed.clone(), context, params).boxed())
 }
@@ -92,8 +93,7 @@ async fn place_of_beginning(
 
 /// Behind which change everything stands that is kept.
 pub(super) async fn oldest(store: &dyn Store) -> Result<Revision, StoreError> {
-    let nothing = crate::store::Prefix::all();
-    match store.changes_after(Revision(0), &nothing, 1).await {
+    match store.changes_after(Revision(0), &Prefix::all(), 1).await {
         Ok(_) => Ok(Revision(0)),
         Err(StoreError::OutOfRange { oldest, .. }) => Ok(oldest),
         Err(error) => Err(error),

@@ -114,3 +114,24 @@ async fn wake_all<F: Feed>(feed: Arc<F>, shared: Arc<Shared>, rows: Arc<Rows>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn followers_stand_in_rows_and_a_place_that_is_given_up_is_taken_again() {
+        let rows = Arc::new(Rows(Mutex::new(Some(Told::default()))));
+        let relay = Relay { rows, _task: AbortOnDropHandle::new(tokio::spawn(async {})) };
+        let mut places: Vec<_> = (0..2 * ROW + 1).map(|_| relay.join()).collect();
+        let standing = || -> Vec<usize> {
+            let told = relay.rows.lock();
+            told.as_ref().unwrap().rows.iter().map(watch::Sender::receiver_count).collect()
+        };
+        assert_eq!(standing(), [ROW, ROW, 1]);
+        places.swap_remove(0);
+        places.push(relay.join());
+        assert_eq!(standing(), [ROW, ROW, 1]);
+        assert!(relay.rows.wake(2) && !relay.rows.wake(3));
+    }
+}

@@ -2,6 +2,9 @@
 
 use bothways_protocol::{Code, Failure};
 
+/// The most topics of one feed: one bit for each.
+pub(super) const TOPICS_MAX: usize = 64;
+
 /// Some of a feed's topics, each by its place among them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Topics(u64);

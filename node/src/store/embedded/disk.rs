@@ -268,6 +268,7 @@ mod tests {
         disk.write(0, &[1]).unwrap();
         assert!(matches!(disk.check(), Err(Failed::Sync(_))));
     }
+
     #[test]
     fn what_did_not_reach_the_file_is_written_when_it_works_again() {
         let disk = Disk::over(Failing::default());

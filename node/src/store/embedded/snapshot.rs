@@ -176,3 +176,27 @@ fn unreadable(error: impl Into<redb::Error>) -> StoreError {
         other => StoreError::Unreadable { why: other.to_string().into() },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use redb::backends::InMemoryBackend;
+
+    use super::*;
+    use crate::store::embedded::tables::Tables;
+
+    #[test]
+    fn one_read_passes_so_many_index_keys_that_lead_nowhere() {
+        let database = redb::Builder::new().create_with_backend(InMemoryBackend::new()).unwrap();
+        let transaction = database.begin_write().unwrap();
+        drop(Tables::open(&transaction, 0).unwrap());
+        let mut index = transaction.open_table(INDEX).unwrap();
+        for n in 0..5_000 {
+            index.insert(format!("by.{n:04}").as_str(), "nobody").unwrap();
+        }
+        drop(index);
+        transaction.commit().unwrap();
+        let below = Prefix::below(&"by".parse().unwrap());
+        let page = Snapshot::of(&database).unwrap().list_index(&below, None, 10).unwrap();
+        assert_eq!((page.records, page.next), (vec![], Some("by.4095".parse().unwrap())));
+    }
+}

@@ -150,6 +150,17 @@ mod tests {
     }
 
     #[test]
+    fn one_read_passes_so_many_changes_that_nobody_asked_for() {
+        let mut gathered = Gathered::behind(Revision(0), usize::MAX);
+        let passed = (1..).find(|revision| {
+            let there = || Ok(change(*revision, 1));
+            !gathered.pass(Revision(*revision), None, there).unwrap()
+        });
+        assert_eq!(passed, Some(4097));
+        assert_eq!(gathered.found().through, Revision(4096));
+    }
+
+    #[test]
     fn it_holds_so_many_changes_and_so_many_bytes() {
         let mut tail = Tail::behind(Revision(0));
         (1..=5000).for_each(|revision| tail.push(&change(revision, 10)));

@@ -7,6 +7,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 
 use super::*;
+use crate::domain::revise::TRIES;
 use crate::store::{ChangeKind, Changes, Key, Page, StoreId, StoreState, Write};
 
 /// A store in which somebody else writes right after a read has been answered.
@@ -114,11 +115,13 @@ async fn an_update_that_expects_nothing_is_made_to_what_another_has_just_written
 async fn an_update_that_others_outrun_time_and_again_is_aborted() {
     let scene = scene();
     let ann = scene.create(named("Ann")).await;
-    let meanwhile = vec![vec![theirs(ann.id, Some("Anna"), None)]; 1000];
-    let people = meddled(&scene, vec![], meanwhile);
+    let outrun = |times| vec![vec![theirs(ann.id, Some("Anna"), None)]; times];
+    let people = meddled(&scene, vec![], outrun(TRIES));
     let failure = people.update(plain(), rename(ann.id, "Nan")).await.unwrap_err();
     assert_eq!(failure.code, Code::Aborted);
     assert_eq!(failure.details["revision"], scene.newest().into());
+    let people = meddled(&scene, vec![], outrun(TRIES - 1));
+    assert_eq!(people.update(plain(), rename(ann.id, "Nan")).await.unwrap().name.as_str(), "Nan");
 }
 
 #[tokio::test]
