@@ -6,6 +6,7 @@ use bothways_protocol::{Code, NodeName};
 
 use super::outbound::Outbound;
 use super::peer::Ask;
+use crate::clock::{micros, unix_us_at};
 use crate::exchange::{Direction, MethodText, Outcome, Record, Recorder, Telling};
 use crate::metrics::Ended;
 
@@ -37,10 +38,10 @@ impl<'a> Leg<'a> {
 
     /// It is a subscription that has begun: events follow.
     pub(super) fn begin_events(&mut self) {
-        let started_us = started_us(self.duration_us());
-        self.telling = Some(Box::new(Telling::begun(started_us, Instant::now())));
+        let now = Instant::now();
+        self.telling = Some(Box::new(Telling::begun(unix_us_at(self.began, now), now)));
         self.outbound.metrics.out.note_watching();
-        self.leave(Recorder::take_progress);
+        self.leave(now, Recorder::take_progress);
     }
 
     /// So many events have come. Says when [`record_events`](Self::record_events) is due, where it
@@ -51,20 +52,16 @@ impl<'a> Leg<'a> {
 
     /// Leaves a record of what has come until now.
     pub(super) fn record_events(&mut self) {
-        self.leave(Recorder::take_progress);
-        self.telling.iter_mut().for_each(|telling| telling.note_recorded(Instant::now()));
-    }
-
-    fn duration_us(&self) -> u64 {
-        self.began.elapsed().as_micros().try_into().unwrap_or(u64::MAX)
+        let now = Instant::now();
+        self.leave(now, Recorder::take_progress);
+        self.telling.iter_mut().for_each(|telling| telling.note_recorded(now));
     }
 
     /// Leaves a record of all until now.
-    fn leave(&self, with: fn(&Recorder, Record)) {
+    fn leave(&self, now: Instant, with: fn(&Recorder, Record)) {
         if !self.outbound.recorder.wants_records() {
             return;
         }
-        let duration_us = self.duration_us();
         let telling = self.telling.as_ref();
         let Ask { request, parent, .. } = self.ask;
         let record = Record {
@@ -74,8 +71,8 @@ impl<'a> Leg<'a> {
             method: MethodText::from(request.method.clone()),
             code: self.code,
             started_us: telling
-                .map_or_else(|| started_us(duration_us), |telling| telling.started_us),
-            duration_us,
+                .map_or_else(|| unix_us_at(self.began, now), |telling| telling.started_us),
+            duration_us: micros(now - self.began),
             deadline_ms: request.deadline.as_millis().try_into().unwrap_or(u64::MAX),
             sent_bytes: self.sent_bytes,
             received_bytes: self.received_bytes,
@@ -93,13 +90,9 @@ impl<'a> Leg<'a> {
 impl Drop for Leg<'_> {
     fn drop(&mut self) {
         let (method, outcome) = (&self.ask.request.method, self.code);
-        let (took, watched) = (self.began.elapsed(), self.telling.is_some());
+        let now = Instant::now();
+        let (took, watched) = (now - self.began, self.telling.is_some());
         self.outbound.metrics.out.end(Ended { method, took, outcome, watched });
-        self.leave(Recorder::take);
+        self.leave(now, Recorder::take);
     }
-}
-
-/// When what has lasted so long began, in microseconds since 1970.
-fn started_us(lasted_us: u64) -> i64 {
-    crate::clock::unix_us().saturating_sub_unsigned(lasted_us)
 }

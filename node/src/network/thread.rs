@@ -16,6 +16,11 @@ use super::StoppedError;
 /// How long the end waits for a name that is being resolved, which nothing can interrupt.
 const SHUTDOWN: Duration = Duration::from_secs(1);
 
+/// After how many tasks a thread that is busy looks whether anything was received. Tokio's own 61
+/// are too many where each of them sends: whoever asks meanwhile waits for that. For requests it made
+/// no difference.
+const LOOK_EVERY: u32 = 16;
+
 /// A handle on one network thread.
 #[derive(Debug, Clone)]
 pub(crate) struct NetworkThread {
@@ -30,7 +35,8 @@ impl NetworkThread {
         ending: CancellationToken,
         done: Arc<DropGuard>,
     ) -> io::Result<Self> {
-        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let runtime =
+            Builder::new_current_thread().event_interval(LOOK_EVERY).enable_all().build()?;
         let handle = runtime.handle().clone();
         let name = if nth == 0 { "network".to_owned() } else { format!("network-{}", nth + 1) };
         let thread = thread::Builder::new().name(name).spawn(move || {

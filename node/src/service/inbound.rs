@@ -1,13 +1,14 @@
 //! A request of a peer: answered by the rules, and recorded.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bothways_protocol::{Code, Encoded, Failure, Request};
 use futures_util::FutureExt;
 
 use super::Context;
 use super::rules::{Call, Caller, Inbound};
+use crate::clock::{micros, unix_us_at};
 use crate::exchange::{Direction, MethodText, Outcome, Record, Recorder, Telling};
 use crate::metrics::Ended;
 use crate::session::{Answered, AnsweringPlace, Asked, Begun, Dispatch, Entry, Events};
@@ -106,12 +107,12 @@ impl Entry for Recorded {
     }
 
     fn begin_events(&mut self) {
-        let (started_us, now) = (started_us(self.began.elapsed()), Instant::now());
-        self.telling = Some(Box::new(Telling::begun(started_us, now)));
+        let now = Instant::now();
+        self.telling = Some(Box::new(Telling::begun(unix_us_at(self.began, now), now)));
         if let Some(node) = self.context.node() {
             node.outbound.metrics.inward.note_watching();
         }
-        self.leave(Recorder::take_progress);
+        self.leave(now, Recorder::take_progress);
     }
 
     fn note_events(&mut self, count: u64) -> Option<Instant> {
@@ -119,28 +120,29 @@ impl Entry for Recorded {
     }
 
     fn record_events(&mut self) {
-        self.leave(Recorder::take_progress);
-        self.telling.iter_mut().for_each(|telling| telling.note_recorded(Instant::now()));
+        let now = Instant::now();
+        self.leave(now, Recorder::take_progress);
+        self.telling.iter_mut().for_each(|telling| telling.note_recorded(now));
     }
 }
 
 impl Recorded {
     /// Leaves a record of all until now.
-    fn leave(&self, with: fn(&Recorder, Record)) {
+    fn leave(&self, now: Instant, with: fn(&Recorder, Record)) {
         let Some(node) = self.context.node() else { return };
         if !node.outbound.recorder.wants_records() {
             return;
         }
-        let (request, duration) = (self.context.request(), self.began.elapsed());
-        let telling = self.telling.as_ref();
+        let (request, telling) = (self.context.request(), self.telling.as_ref());
         let record = Record {
             node: node.outbound.name.clone(),
             dir: Direction::In,
             peer: self.context.peer().clone(),
             method: MethodText::from(request.method.clone()),
             code: self.code,
-            started_us: telling.map_or_else(|| started_us(duration), |telling| telling.started_us),
-            duration_us: micros(duration),
+            started_us: telling
+                .map_or_else(|| unix_us_at(self.began, now), |telling| telling.started_us),
+            duration_us: micros(now - self.began),
             deadline_ms: request.deadline.as_millis().try_into().unwrap_or(u64::MAX),
             sent_bytes: self.sent_bytes,
             received_bytes: self.received_bytes,
@@ -159,17 +161,9 @@ impl Drop for Recorded {
     fn drop(&mut self) {
         let Some(node) = self.context.node() else { return };
         let (method, outcome) = (&self.context.request().method, self.code);
-        let (took, watched) = (self.began.elapsed(), self.telling.is_some());
+        let now = Instant::now();
+        let (took, watched) = (now - self.began, self.telling.is_some());
         node.outbound.metrics.inward.end(Ended { method, took, outcome, watched });
-        self.leave(Recorder::take);
+        self.leave(now, Recorder::take);
     }
-}
-
-/// When what has lasted so long began, in microseconds since 1970.
-fn started_us(lasted: Duration) -> i64 {
-    crate::clock::unix_us().saturating_sub_unsigned(micros(lasted))
-}
-
-fn micros(duration: Duration) -> u64 {
-    duration.as_micros().try_into().unwrap_or(u64::MAX)
 }

@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use tokio::task::yield_now;
 use tokio::time::sleep_until;
 
-use super::turn::turn;
+use super::turn::Turn;
 use crate::transport::{Came, MessageReader, MessageWriter, Outbox, ReadError};
 
 /// A lane on which this node asks.
@@ -125,7 +125,7 @@ impl Lane {
 
     /// Hands answers to those who wait for them.
     async fn hear_all(&self, reader: &mut MessageReader) -> String {
-        let mut heard = 0;
+        let mut turn = Turn::new();
         loop {
             loop {
                 match reader.buffered() {
@@ -138,15 +138,13 @@ impl Lane {
                             reader.stop(ResetCode::ProtocolError);
                             return why;
                         }
-                        heard += 1;
+                        if turn.is_over() {
+                            yield_now().await;
+                        }
                     }
                     Ok(None) => break,
                     Err(error) => return broken(reader, &error),
                 }
-            }
-            if heard >= turn() {
-                heard = 0;
-                yield_now().await;
             }
             match reader.more().await {
                 Ok(Came::Bytes) => {}

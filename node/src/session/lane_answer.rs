@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::answer::{
     Answered, Answering, Asked, Begun, Dispatch, Entry, StreamAnswer, Way, going_away, too_many,
 };
-use super::turn::turn;
+use super::turn::Turn;
 use super::{AnsweringPlace, Session};
 use crate::transport::{Came, MessageReader, Outbox, ReadError};
 
@@ -93,18 +93,17 @@ impl<D: Dispatch> LaneServing<D> {
     /// Takes requests in until the stream ends; an error says how the peer broke the protocol, if it
     /// did.
     async fn hear_all(&mut self, reader: &mut MessageReader) -> Result<(), Option<String>> {
-        let (mut heard, mut amid_since) = (0, None);
+        let (mut turn, mut amid_since) = (Turn::new(), None);
         loop {
-            let began = Instant::now();
+            let mut began = Instant::now();
             while let Some(message) = reader.buffered().map_err(|error| Some(error.to_string()))? {
                 self.hear(&message, began)?;
-                heard += 1;
                 // What is left behind it, if something is, has begun only now.
                 amid_since = None;
-            }
-            if heard >= turn() {
-                heard = 0;
-                yield_now().await;
+                if turn.is_over() {
+                    yield_now().await;
+                    began = Instant::now();
+                }
             }
             while self.tasks.try_join_next().is_some() {}
             self.end.outbox.room().await;

@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use super::deaf::{Awaited, Awaiting, Deaf};
 use super::restart::RestartKeys;
-use super::settings::{Accepting, QuicSettings, Traces};
+use super::settings::{self, Accepting, QuicSettings, Traces};
 
 /// A socket on which no QUIC endpoint could be made.
 #[derive(Debug, Error)]
@@ -85,7 +85,8 @@ impl Listener {
         config.transport_config(settings.shared());
         let accepting = Accepting { config: config.clone(), settings: settings.clone() };
         let socket = UdpSocket::bind(address).map_err(bind)?;
-        let (settings, runtime) = (keys.endpoint_settings(), Arc::new(TokioRuntime));
+        let (settings, runtime) =
+            (settings::socket(keys.endpoint_settings()), Arc::new(TokioRuntime));
         let endpoint = Endpoint::new(settings, Some(config), socket, runtime).map_err(bind)?;
         let address = endpoint.local_addr().map_err(bind)?;
         Ok(Self { endpoint, address, accepting })
@@ -133,5 +134,5 @@ fn deaf_endpoint(socket: UdpSocket, awaited: &Awaited) -> io::Result<Endpoint> {
     let socket = TokioRuntime.wrap_udp_socket(socket)?;
     let socket = Arc::new(Deaf { socket, awaited: awaited.clone() });
     let (config, runtime) = (EndpointConfig::default(), Arc::new(TokioRuntime));
-    Endpoint::new_with_abstract_socket(config, None, socket, runtime)
+    Endpoint::new_with_abstract_socket(settings::socket(config), None, socket, runtime)
 }

@@ -11,8 +11,8 @@ use crate::case::Measure::{
 use crate::case::{Case, FanOut, Requests, Work};
 use crate::contender::Contender::{
     Bothways, BothwaysBothDirections, BothwaysCreates, BothwaysFourThreads, BothwaysLogged,
-    BothwaysOneThread, BothwaysOutside, BothwaysPeople, BothwaysPing, BothwaysStreams,
-    BothwaysTold, Quinn, QuinnFramed, QuinnTold, Store, Tarpc, Tonic,
+    BothwaysOneThread, BothwaysOutside, BothwaysPeople, BothwaysPing, BothwaysRecorded,
+    BothwaysStreams, BothwaysTold, Quinn, QuinnFramed, QuinnTold, Store, Tarpc, Tonic,
 };
 
 /// How many bytes the params of a request hold, and its result, where the case does not say
@@ -36,6 +36,7 @@ pub(crate) fn all(pace: Pace) -> Vec<Case> {
             .row(Bothways, PerSecond, AtLeast(1.5, Tarpc))
             .row(BothwaysOutside, PerSecond, Beside(Bothways))
             .row(BothwaysBothDirections, PerSecond, AtLeast(0.9, Bothways))
+            .row(BothwaysRecorded, PerSecond, Beside(Bothways))
             .row(BothwaysLogged, PerSecond, AtLeast(0.7, Bothways))
             .row(BothwaysLogged, DroppedPercent, Shown)
             .row(BothwaysStreams, P99Us, AtMost(1.2, Quinn))
@@ -43,7 +44,8 @@ pub(crate) fn all(pace: Pace) -> Vec<Case> {
         Case::new("64 in flight, one core", Work::Requests(requests(64)))
             .on_one_core()
             .row(BothwaysStreams, CpuUs, AtMost(1.15, Quinn))
-            .row(Bothways, CpuUs, AtMost(0.7, Quinn)),
+            .row(Bothways, CpuUs, AtMost(0.7, Quinn))
+            .row(BothwaysRecorded, CpuUs, Beside(Bothways)),
         Case::new("1 in flight, one core", Work::Requests(requests(1)))
             .on_one_core()
             .row(BothwaysStreams, P50Us, AtMost(1.10, Quinn))

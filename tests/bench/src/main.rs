@@ -4,8 +4,9 @@
 //!
 //! **What is measured.** Requests whose params are 64 bytes, encoded, and are echoed, over mutual
 //! TLS on loopback, where a case does not say otherwise. bothways does all that it does for its
-//! users (hello, CBOR to and from a type, deadline, trace, policy, record), with the exchange log
-//! off, as it is where no subscriber takes it, but for the contender "logged".
+//! users (hello, CBOR to and from a type, deadline, trace, policy, metrics), with the exchange off
+//! (`limits.exchange_recent = 0`), but for the contenders "recorded", which keeps the newest records
+//! in memory, as a node does by default, and "logged".
 //!
 //! **Who takes part.** Each is a file in `contender/`.
 //! - *quinn*: a stream per request, bytes in and the same bytes out, with a node's TLS and
@@ -13,7 +14,8 @@
 //! - *quinn framed*: the same, with all requests on one long-lived stream and the handler called
 //!   where it is read: what a protocol made for this alone reaches.
 //! - *tonic*: gRPC over HTTP/2 with mutual TLS. *tarpc*: TCP without any TLS.
-//! - *bothways*: as it is by default; with a stream per request (*streams*); and others by name.
+//! - *bothways*: with its default settings; with a stream per request (*streams*); and others by
+//!   name.
 //!
 //! **What makes it fair.**
 //! - *Two processes*, one for each end, new ones for each measurement: that is how nodes meet;
@@ -35,7 +37,7 @@
 //! **What the rarer cases do.**
 //! - *Both directions*: 32 requests in flight from each end to the other over one session, both
 //!   counted, beside 64 in flight one way.
-//! - *Logged*: both ends write a record of each request to a file as JSON, as `bothways run` does.
+//! - *Recorded*, *logged*: both ends keep the newest records in memory; and also write a record of each request to a file as JSON, as `bothways run` does.
 //! - *100 sessions*: without nodes at the asking end, on one thread there, so that what differs is
 //!   the number of the listener's network threads.
 //! - *Durable writes*: `people.create` over one session, beside the same writes without any network:

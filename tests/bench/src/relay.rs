@@ -24,6 +24,8 @@ const UNDER_WAY: usize = 16_384;
 const SOURCES: usize = 256;
 /// The largest payload of a datagram.
 const DATAGRAM_MAX_BYTES: usize = 65_507;
+/// The largest payload that the link carries: that of Ethernet.
+const CARRIED_MAX_BYTES: usize = 1_472;
 
 /// A relay, as long as this is kept.
 pub(crate) struct Relay {
@@ -111,7 +113,8 @@ impl Lane {
     }
 
     fn pass(&mut self, bytes: &[u8], through: &Arc<UdpSocket>, to: SocketAddr) {
-        if self.rng.u8(0..100) >= self.loss_percent {
+        let lost = self.rng.u8(0..100) < self.loss_percent;
+        if !lost && bytes.len() <= CARRIED_MAX_BYTES {
             let (bytes, through) = (bytes.to_vec(), through.clone());
             let datagram = Datagram { due: Instant::now() + DELAY, bytes, through, to };
             // What is too much is lost: so links are.

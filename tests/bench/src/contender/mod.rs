@@ -17,7 +17,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use self::bothways::{Asked, Mode, Question, Streams};
+use self::bothways::{Asked, Mode, Question, Records, Streams};
 use crate::end::{DriverJob, Setting};
 use crate::load::Reading;
 
@@ -40,12 +40,14 @@ pub(crate) enum Contender {
     Tonic,
     /// tarpc over TCP, without TLS.
     Tarpc,
-    /// bothways as it is by default, asked by a handler.
+    /// bothways as it is by default, but for the records of requests, asked by a handler.
     Bothways,
     /// bothways with a stream for each request.
     BothwaysStreams,
     /// bothways, asked from another thread than its own.
     BothwaysOutside,
+    /// bothways with records in memory at both ends, as they are by default.
+    BothwaysRecorded,
     /// bothways with the exchange log on at both ends: JSON, to a file.
     BothwaysLogged,
     /// bothways, each end asking the other over one session.
@@ -83,6 +85,7 @@ impl Contender {
             Self::Bothways => "bothways",
             Self::BothwaysStreams => "bothways, streams",
             Self::BothwaysOutside => "bothways, outside",
+            Self::BothwaysRecorded => "bothways, recorded",
             Self::BothwaysLogged => "bothways, logged",
             Self::BothwaysBothDirections => "bothways, both directions",
             Self::BothwaysPing => "bothways, node.ping",
@@ -139,7 +142,8 @@ impl Contender {
         match self {
             Self::BothwaysStreams => Mode { streams: Streams::Own, ..default },
             Self::BothwaysOutside => Mode { asked: Asked::Outside, ..default },
-            Self::BothwaysLogged => Mode { logged: true, ..default },
+            Self::BothwaysLogged => Mode { records: Records::Logged, ..default },
+            Self::BothwaysRecorded => Mode { records: Records::Memory, ..default },
             Self::BothwaysBothDirections => Mode { asked: Asked::BothDirections, ..default },
             Self::BothwaysPing => Mode { question: Question::Ping, ..default },
             Self::BothwaysPeople => Mode { question: Question::Person, ..default },

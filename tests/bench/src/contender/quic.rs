@@ -11,14 +11,17 @@ use bothways_certs::{DialerTls, Identity, Trust, listener_tls};
 use bothways_protocol::ALPN;
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use quinn::{
-    ClientConfig, Connection, Endpoint, EndpointConfig, ServerConfig, TokioRuntime,
-    TransportConfig, VarInt,
+    ClientConfig, Connection, Endpoint, EndpointConfig, MtuDiscoveryConfig, ServerConfig,
+    TokioRuntime, TransportConfig, VarInt,
 };
 
 use crate::end::{LISTENER, Setting};
 
 /// What bothways allows a peer beyond its requests in flight.
 const SPARE_STREAMS: usize = 16;
+
+/// The largest datagram that bothways tries.
+const DATAGRAM_BYTES: u16 = 4096;
 
 /// An endpoint that listens.
 pub(super) fn listening(setting: &Setting) -> Result<Endpoint> {
@@ -51,7 +54,9 @@ pub(super) async fn dial(
 fn endpoint(config: Option<ServerConfig>) -> Result<Endpoint> {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
     let runtime = Arc::new(TokioRuntime);
-    Endpoint::new(EndpointConfig::default(), config, socket, runtime).context("no endpoint")
+    let mut settings = EndpointConfig::default();
+    settings.max_udp_payload_size(DATAGRAM_BYTES)?;
+    Endpoint::new(settings, config, socket, runtime).context("no endpoint")
 }
 
 /// The transport settings of a bothways node with default limits: what `quic_settings` does in
@@ -59,6 +64,8 @@ fn endpoint(config: Option<ServerConfig>) -> Result<Endpoint> {
 fn settings(keep_alive: Option<Duration>) -> Result<TransportConfig> {
     let limits = Limits::default();
     let whole = |value: usize| VarInt::try_from(value as u64);
+    let mut mtu = MtuDiscoveryConfig::default();
+    mtu.upper_bound(DATAGRAM_BYTES);
     let mut settings = TransportConfig::default();
     settings
         .max_concurrent_bidi_streams(whole(limits.requests_in_flight + SPARE_STREAMS)?)
@@ -68,6 +75,7 @@ fn settings(keep_alive: Option<Duration>) -> Result<TransportConfig> {
         .stream_receive_window(whole(limits.stream_window_bytes)?)
         .receive_window(whole(limits.connection_window_bytes)?)
         .send_window(limits.connection_window_bytes as u64)
+        .mtu_discovery_config(Some(mtu))
         .max_idle_timeout(Some(limits.idle.try_into()?))
         .keep_alive_interval(keep_alive);
     Ok(settings)

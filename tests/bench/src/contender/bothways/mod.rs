@@ -36,8 +36,8 @@ pub(super) struct Mode {
     pub(super) streams: Streams,
     pub(super) asked: Asked,
     pub(super) question: Question,
-    /// Both ends write the exchange log to a file.
-    pub(super) logged: bool,
+    /// Where both ends leave the records of requests.
+    pub(super) records: Records,
     /// Network threads of the end that answers.
     pub(super) network_threads: usize,
 }
@@ -49,6 +49,17 @@ pub(super) enum Streams {
     Lanes,
     /// One for each request.
     Own,
+}
+
+/// Where records go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Records {
+    /// Nowhere: none are made.
+    None,
+    /// Into the node's memory, as by default.
+    Memory,
+    /// There, and into a log file.
+    Logged,
 }
 
 /// Where the requests come from.
@@ -85,7 +96,7 @@ impl Default for Mode {
             streams: Streams::Lanes,
             asked: Asked::Handler,
             question: Question::Echo,
-            logged: false,
+            records: Records::None,
             network_threads: 1,
         }
     }
@@ -99,6 +110,9 @@ impl Mode {
 
     fn limits(self) -> Result<Limits> {
         let mut limits = Limits::default();
+        if let Records::None = self.records {
+            limits.set("limits.exchange_recent", 0)?;
+        }
         if let Streams::Own = self.streams {
             limits.set("limits.lane_message_bytes", 0)?;
         }
@@ -108,7 +122,8 @@ impl Mode {
 
 pub(super) async fn listen(setting: &Setting, mode: Mode) -> Result<Listening> {
     let folder = &setting.folder;
-    let logs = mode.logged.then(|| log::start(folder, LISTENER)).transpose()?;
+    let logs =
+        (mode.records == Records::Logged).then(|| log::start(folder, LISTENER)).transpose()?;
     let mut limits = mode.limits()?;
     limits.network_threads = mode.network_threads;
     let plan = Plan::draft(folder.identity(LISTENER)?, folder.trust()?)
@@ -132,7 +147,9 @@ pub(super) async fn listen(setting: &Setting, mode: Mode) -> Result<Listening> {
 
 pub(super) async fn drive(job: &DriverJob, mode: Mode) -> Result<Reading> {
     match job.work {
-        Work::Requests(requests) if mode.logged => requests::logged(job, mode, requests).await,
+        Work::Requests(requests) if mode.records == Records::Logged => {
+            requests::logged(job, mode, requests).await
+        }
         Work::Requests(requests) => requests::ask(job, mode, requests).await,
         Work::Starts { count } => starts::measure(job, mode, count).await,
         Work::FanOut(fan_out) => told::measure(job, fan_out).await,
