@@ -2,6 +2,7 @@
 
 import { attacks } from "./attacks.mjs";
 import { call, check, dev, link, runAll, same, shot, until, view } from "./harness.mjs";
+import { schemas } from "./schemas.mjs";
 
 async function the_nodes_appear_with_their_roles(browser) {
   const page = await (await browser()).at("desk");
@@ -119,6 +120,26 @@ async function everything_is_reached_by_the_keyboard(browser) {
   await until("the panel is closed", async () => !(await page.getByTestId("panel").count()));
 }
 
+async function many_tabs_share_two_streams_and_another_takes_over(browser) {
+  const one = await browser();
+  const streams = [];
+  one.context.on("request", (request) => /live/.test(request.url()) && streams.push(request.url()));
+  const tabs = [];
+  for (let nth = 0; nth < 8; nth++) {
+    tabs.push(await one.at("desk"));
+    await view(tabs[nth], nth % 2 ? "exchange" : "network");
+    await tabs[nth].getByTestId(nth % 2 ? "exchange-row" : "node-card-hub").first().waitFor();
+  }
+  same(streams.length, 2, "streams of eight tabs");
+  await tabs[0].close();
+  await until("another tab asks", () => streams.length === 4);
+  const { id } = await call("desk", "people.create", { name: "After the first tab" });
+  check(id, "an id");
+  await view(tabs[3], "exchange", "?method=people.create&peer=desk");
+  await tabs[3].getByTestId("exchange-row").and(tabs[3].locator('[data-method="people.create"]')).first().waitFor();
+  same(streams.length, 4, "streams after another took over");
+}
+
 async function it_fits_each_width_in_light_and_dark(browser) {
   for (const colorScheme of ["light", "dark"]) {
     const one = await browser({ colorScheme });
@@ -145,6 +166,8 @@ await runAll([
   who_leaves_needs_a_fresh_link,
   a_message_that_is_shown_is_delivered,
   everything_is_reached_by_the_keyboard,
+  many_tabs_share_two_streams_and_another_takes_over,
+  ...schemas,
   ...attacks,
   a_node_that_is_lost_is_missed_and_greeted_when_it_is_back,
   it_fits_each_width_in_light_and_dark,

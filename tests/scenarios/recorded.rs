@@ -100,3 +100,26 @@ async fn a_request_that_is_never_sent_leaves_a_record_that_says_so() {
     assert_eq!(told, [("kiosk", "permission_denied"), ("nobody", "unavailable")]);
     assert!(records.iter().all(|record| (record.sent_bytes, record.attempt) == (0, 1)));
 }
+
+#[tokio::test]
+async fn a_request_that_is_given_up_before_its_peer_is_reached_leaves_a_record_too() {
+    let network = Network::new();
+    // Something listens there, and says nothing.
+    let silent = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let address = silent.local_addr().unwrap();
+    let desk = network.node("desk").dialing_at("hub", address).start().await;
+
+    let given_up = tokio::time::timeout(Duration::from_millis(50), echo(&desk, "hub")).await;
+    assert!(given_up.is_err());
+
+    let recorded = async {
+        loop {
+            if let [record] = &desk.recent()[..] {
+                return (record.peer.to_string(), record.code.to_string(), record.sent_bytes);
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let record = soon("a record", recorded).await;
+    assert_eq!(record, ("hub".to_owned(), "cancelled".to_owned(), 0));
+}

@@ -16,7 +16,8 @@ mod story;
 mod topology;
 mod up;
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use bothways_protocol::{NetworkName, NodeName};
 use clap::{Args, Subcommand};
@@ -26,6 +27,9 @@ use super::{Advise, Exit, Globals, Result, Trouble};
 
 pub(super) use script::{Supervised, SupervisedArgs};
 pub(super) use signals::Signals;
+
+/// How Linux names a file that was removed, or replaced, while it runs.
+const REMOVED: &str = " (deleted)";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -100,4 +104,34 @@ pub(super) fn pid_of(network: &NetworkName, node: &NodeName) -> Option<u32> {
     let state = network::Ground::of(network, &folders).running().ok()??;
     let node = state.nodes.into_iter().find(|state| state.name == node.as_str())?;
     node.ended.is_none().then_some(node.pid)
+}
+
+/// This program's file, to be started once more: where it was built anew meanwhile, the new one.
+fn this_program() -> io::Result<PathBuf> {
+    std::env::current_exe().map(|path| at_hand(path, Path::exists))
+}
+
+fn at_hand(path: PathBuf, exists: fn(&Path) -> bool) -> PathBuf {
+    let replaced = path.to_str().and_then(|path| path.strip_suffix(REMOVED)).map(PathBuf::from);
+    replaced.filter(|replaced| !exists(&path) && exists(replaced)).unwrap_or(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_was_replaced_is_started_from_its_new_file() {
+        let there = |path: &Path| !path.ends_with("bothways (deleted)");
+        let table = [
+            ("/bin/bothways", "/bin/bothways"),
+            ("/bin/bothways (deleted)", "/bin/bothways"),
+            // Somebody's own name for it.
+            ("/bin/own (deleted)", "/bin/own (deleted)"),
+        ];
+        for (running, started) in table {
+            assert_eq!(at_hand(running.into(), there), Path::new(started), "{running}");
+        }
+        assert_eq!(at_hand("/x (deleted)".into(), |_| false), Path::new("/x (deleted)"));
+    }
 }

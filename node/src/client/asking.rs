@@ -32,28 +32,12 @@ pub(super) struct Asking {
 }
 
 impl Asking {
-    pub(super) async fn run(mut self) -> Result<Encoded, RequestError> {
-        let began = Instant::now();
-        let answer = self.answer().await;
-        if let Err(error) = &answer
-            && self.ask.request.attempt == 0
-        {
-            self.record_unsent(began, error);
-        }
+    pub(super) async fn run(self) -> Result<Encoded, RequestError> {
+        let (began, code) = (Instant::now(), Outcome::Failed(Code::Cancelled));
+        let mut unless_sent = UnlessSent { asking: self, began, code };
+        let answer = unless_sent.asking.answer().await;
+        unless_sent.code = outcome(&answer);
         answer
-    }
-
-    /// A request of which no attempt was made, because its peer cannot be reached or its role forbids
-    /// it, leaves a record, too: of a request that was never sent.
-    fn record_unsent(&mut self, began: Instant, error: &RequestError) {
-        let peer = match &self.target {
-            Target::Over(session) => session.peer().clone(),
-            Target::Named(Ok(name)) => name.clone(),
-            Target::Named(Err(_)) => return,
-        };
-        self.ask.request.attempt = 1;
-        let mut leg = Leg::new(&self.outbound, &peer, &self.ask, began);
-        leg.code = Outcome::Failed(error.code());
     }
 
     async fn answer(&mut self) -> Result<Encoded, RequestError> {
@@ -244,5 +228,28 @@ impl Asking {
     /// Whether a dial that failed ends the wait: it does where the next one would fail as well.
     fn gives_up(&self, error: &DialError) -> bool {
         self.patience == Patience::FailFast || !matches!(error, DialError::Unreachable { .. })
+    }
+}
+
+/// A request of which no attempt is made, because its peer cannot be reached, its role forbids it, or
+/// its caller gives it up before, leaves a record, too: of a request that was never sent.
+struct UnlessSent {
+    asking: Asking,
+    began: Instant,
+    code: Outcome,
+}
+
+impl Drop for UnlessSent {
+    fn drop(&mut self) {
+        let Asking { outbound, ask, target, .. } = &mut self.asking;
+        let peer = match target {
+            Target::Over(session) => session.peer(),
+            Target::Named(Ok(name)) => name,
+            Target::Named(Err(_)) => return,
+        };
+        if ask.request.attempt == 0 {
+            ask.request.attempt = 1;
+            Leg::new(outbound, peer, ask, self.began).code = self.code;
+        }
     }
 }

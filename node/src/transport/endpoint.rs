@@ -136,3 +136,50 @@ fn deaf_endpoint(socket: UdpSocket, awaited: &Awaited) -> io::Result<Endpoint> {
     let (config, runtime) = (EndpointConfig::default(), Arc::new(TokioRuntime));
     Endpoint::new_with_abstract_socket(settings::socket(config), None, socket, runtime)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bothways_certs::{
+        Authority, DEFAULT_AUTHORITY_LIFE, DEFAULT_IDENTITY_LIFE, DialerTls, listener_tls,
+    };
+    use bothways_protocol::ALPN;
+    use tokio::time::{sleep, timeout};
+
+    use super::*;
+    use crate::config::Limits;
+
+    #[tokio::test]
+    async fn on_loopback_datagrams_become_as_large_as_they_may_both_ways() {
+        let authority =
+            Authority::create(&"test".parse().unwrap(), DEFAULT_AUTHORITY_LIFE).unwrap();
+        let issued = |name: &NodeName| authority.issue(name, DEFAULT_IDENTITY_LIFE).unwrap();
+        let (hub, desk): (NodeName, NodeName) = ("hub".parse().unwrap(), "desk".parse().unwrap());
+        let (listens, dials, trust) = (issued(&hub), issued(&desk), authority.trust());
+        let (limits, traces) = (Limits::default(), Traces::default());
+        let settings = QuicSettings::new(&limits, None, &traces);
+        let listener = Listener::bind(
+            SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            listener_tls(&listens, &trust, &[ALPN]).unwrap(),
+            &settings,
+            &traces,
+            &RestartKeys::of(&listens),
+        )
+        .unwrap();
+        let dialing = Dialing::open(settings, traces).unwrap();
+        let tls = DialerTls::new(&dials, &trust, &[ALPN]).unwrap().to(&hub).0;
+        let (connecting, _awaiting) = dialing.connect(listener.address, &hub, tls).unwrap();
+
+        let incoming = listener.endpoint.accept().await.unwrap();
+        let (out, back) = tokio::join!(connecting, incoming);
+        let (out, back) = (out.unwrap(), back.unwrap());
+
+        let grown = async {
+            while [&out, &back].iter().any(|end| end.stats().path.current_mtu < 4_000) {
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(Duration::from_secs(10), grown).await.unwrap();
+    }
+}

@@ -102,7 +102,7 @@ fn commands(state: &State, ground: &Ground, folders: &Folders) -> Vec<String> {
 
 /// This program as it can be pasted: by its name where the shell finds it, else by its path.
 pub(super) fn program() -> String {
-    let Ok(this) = std::env::current_exe() else { return "bothways".to_owned() };
+    let Ok(this) = super::this_program() else { return "bothways".to_owned() };
     let found = std::env::var_os("PATH").is_some_and(|path| {
         let first = std::env::split_paths(&path)
             .map(|folder| folder.join("bothways"))

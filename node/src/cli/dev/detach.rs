@@ -51,7 +51,7 @@ pub(super) async fn start(
 }
 
 fn spawn(up: &Up, ground: &Ground, verbose: u8, said: &File) -> Result<Child> {
-    let mut command = Command::new(std::env::current_exe().context("this program's path")?);
+    let mut command = Command::new(super::this_program().context("this program's path")?);
     command.args(["dev", "up", "--background", "--name", ground.name.as_str()]);
     command.args((0..verbose).map(|_| "-v"));
     if let Some(file) = &up.file {

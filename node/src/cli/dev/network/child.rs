@@ -21,6 +21,7 @@ use tokio::time::{sleep, timeout};
 
 use super::ground::{Ground, SPACE};
 use crate::cli::dev::script::{Answer, GO, Script};
+use crate::cli::dev::this_program;
 use crate::cli::dev::topology::{Call, NodeSpec};
 use crate::cli::merged::last_lines;
 use crate::cli::{Exit, Result, Trouble};
@@ -67,7 +68,7 @@ impl Child {
         let opened = File::options().append(true).create(true).open(&log);
         let opened = opened.with_context(|| format!("cannot open {}", log.display()))?;
 
-        let mut command = Command::new(std::env::current_exe().context("this program's path")?);
+        let mut command = Command::new(this_program().context("this program's path")?);
         command.args(["run", "--log-format", "json", "--config"]).arg(&config);
         command.args((0..verbose).map(|_| "-v"));
         command.arg("--script").arg(&script).current_dir(&home).kill_on_drop(true);
