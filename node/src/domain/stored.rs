@@ -1,5 +1,6 @@
 //! How a service's records stand in the store.
 
+use bothways_protocol::Encoded;
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -16,8 +17,9 @@ enum Versioned<T> {
 
 /// What a record holds.
 pub(super) fn read<T: DeserializeOwned>(record: &Record) -> Result<T, StoreError> {
-    let read = ciborium::from_reader(record.value.as_ref());
-    let Versioned::V1(value) = read.map_err(|error| damaged(&record.key, &error))?;
+    let value = Encoded::check(record.value.clone());
+    let value = value.map_err(|error| damaged(&record.key, &error))?;
+    let Versioned::V1(value) = value.decode().map_err(|error| damaged(&record.key, &error))?;
     Ok(value)
 }
 

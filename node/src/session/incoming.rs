@@ -111,14 +111,20 @@ impl<D: Dispatch> Doorway<D> {
     ) {
         let seat = self.network.seat();
         let runtime = seat.thread().runtime().clone();
-        sessions.spawn_on(self.clone().take_in(accepting, incoming, seat), &runtime);
+        let others = sessions.len();
+        sessions.spawn_on(self.clone().take_in(accepting, (incoming, others), seat), &runtime);
     }
 
-    async fn take_in(self: Arc<Self>, accepting: Arc<Accepting>, incoming: Incoming, _seat: Seat) {
+    async fn take_in(
+        self: Arc<Self>,
+        accepting: Arc<Accepting>,
+        (incoming, others): (Incoming, usize),
+        _seat: Seat,
+    ) {
         let address = incoming.remote_address();
         let source = address.ip().to_canonical();
         // Boxed, so that a session does not hold the room that its greeting needed.
-        let handshake = Box::pin(self.handshake(&accepting, incoming)).await;
+        let handshake = Box::pin(self.handshake(&accepting, incoming, others)).await;
         let left = if handshake.is_ok() { Left::Greeted } else { Left::Failed };
         self.gate().leave(Instant::now(), source, left);
         match handshake {
@@ -136,10 +142,11 @@ impl<D: Dispatch> Doorway<D> {
         &self,
         accepting: &Accepting,
         incoming: Incoming,
+        others: usize,
     ) -> Result<Greeted, IncomingError> {
         let limit = self.limits.handshake;
         let failed = |error: quinn::ConnectionError| IncomingError::Handshake(ended(&error));
-        let connecting = accepting.accept(incoming).map_err(failed)?;
+        let connecting = accepting.accept(incoming, others).map_err(failed)?;
         let connection: Connection = timeout(limit, connecting)
             .await
             .map_err(|_| IncomingError::Timeout(limit))?

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bothways_protocol::NodeName;
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
-use quinn::{ClientConfig, Endpoint, EndpointConfig, Runtime, ServerConfig, TokioRuntime};
+use quinn::{ClientConfig, Endpoint, EndpointConfig, Runtime, TokioRuntime};
 use thiserror::Error;
 
 use super::deaf::{Awaited, Awaiting, Deaf};
@@ -81,13 +81,12 @@ impl Listener {
         tls.key_log = traces.keys().unwrap_or(tls.key_log);
         let crypto = QuicServerConfig::try_from(tls)
             .map_err(|error| EndpointError::Tls(error.to_string()))?;
-        let mut config = ServerConfig::with_crypto(Arc::new(crypto));
-        config.transport_config(settings.shared());
-        let accepting = Accepting { config: config.clone(), settings: settings.clone() };
+        let accepting = Accepting::new(crypto, settings.clone());
         let socket = UdpSocket::bind(address).map_err(bind)?;
         let (settings, runtime) =
             (settings::socket(keys.endpoint_settings()), Arc::new(TokioRuntime));
-        let endpoint = Endpoint::new(settings, Some(config), socket, runtime).map_err(bind)?;
+        let endpoint =
+            Endpoint::new(settings, Some(accepting.of_socket()), socket, runtime).map_err(bind)?;
         let address = endpoint.local_addr().map_err(bind)?;
         Ok(Self { endpoint, address, accepting })
     }
@@ -123,7 +122,7 @@ impl Dialing {
         tls.key_log = self.traces.keys().unwrap_or(tls.key_log);
         let crypto = QuicClientConfig::try_from(tls).map_err(|error| error.to_string())?;
         let mut config = ClientConfig::new(Arc::new(crypto));
-        config.transport_config(self.settings.to(name));
+        config.transport_config(self.settings.to(name, self.endpoint.open_connections()));
         let awaiting = self.awaited.listen_to(address);
         let connecting = self.endpoint.connect_with(config, address, name.as_str());
         connecting.map(|connecting| (connecting, awaiting)).map_err(|error| error.to_string())
@@ -172,7 +171,8 @@ mod tests {
         let (connecting, _awaiting) = dialing.connect(listener.address, &hub, tls).unwrap();
 
         let incoming = listener.endpoint.accept().await.unwrap();
-        let (out, back) = tokio::join!(connecting, incoming);
+        let accepted = listener.accepting.accept(incoming, 0).unwrap();
+        let (out, back) = tokio::join!(connecting, accepted);
         let (out, back) = (out.unwrap(), back.unwrap());
 
         let grown = async {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bothways_protocol::NodeName;
+use quinn::crypto::rustls::QuicServerConfig;
 use quinn::{
     Connecting, ConnectionError, EndpointConfig, IdleTimeout, Incoming, MtuDiscoveryConfig,
     ServerConfig, TransportConfig, VarInt,
@@ -30,15 +31,19 @@ pub(crate) fn streams(limits: &Limits) -> VarInt {
     VarInt::from_u32(u32::try_from(streams).unwrap_or(u32::MAX))
 }
 
-/// The largest datagram that is tried on a way, in bytes of UDP payload: QUIC finds out what the way
-/// carries (RFC 9000 §14.3). Ethernet ends it near 1,472; loopback and jumbo frames carry all of it,
-/// at half the CPU time for large messages. Ten of them fit into one system call of 64 KiB, as quinn
-/// sends them; with larger ones than 6,500 it stalls.
-const DATAGRAM_BYTES: u16 = 4096;
+/// The largest datagram that is tried on a way while there are few connections, in bytes of UDP
+/// payload: QUIC finds out what the way carries (RFC 9000 §14.3). Ethernet ends it near 1,472;
+/// loopback and jumbo frames carry all of it, at half the CPU time for large messages. Ten of them fit
+/// into one system call of 64 KiB, as quinn sends them; with larger ones than 6,500 it stalls.
+const LARGE_DATAGRAM_BYTES: u16 = 4096;
+
+/// How many connections of a socket have large datagrams. Where many are told something at once, a
+/// socket's receive buffer holds fewer large ones, and each connection keeps one as a buffer.
+const LARGE_CONNECTIONS: usize = 16;
 
 /// The settings of a socket: it takes datagrams as large as are tried.
 pub(super) fn socket(mut config: EndpointConfig) -> EndpointConfig {
-    config.max_udp_payload_size(DATAGRAM_BYTES).expect("more than the 1,200 that QUIC needs");
+    config.max_udp_payload_size(LARGE_DATAGRAM_BYTES).expect("more than the 1,200 that QUIC needs");
     config
 }
 
@@ -70,37 +75,40 @@ impl Traces {
     }
 }
 
-/// The QUIC settings of the connections of one socket: the same for all of them, or, where each
+/// The QUIC settings of the connections of one socket: the first and the others, or, where each
 /// leaves a file, one's own.
 #[derive(Debug, Clone)]
 pub(crate) struct QuicSettings {
     limits: Limits,
     keep_alive: Option<Duration>,
-    shared: Arc<TransportConfig>,
+    first: Arc<TransportConfig>,
+    others: Arc<TransportConfig>,
     qlog: Option<Arc<Qlog>>,
 }
 
 impl QuicSettings {
     /// What both sides of a connection are held to, besides which the dialer keeps it alive.
     pub(crate) fn new(limits: &Limits, keep_alive: Option<Duration>, traces: &Traces) -> Self {
-        let shared = Arc::new(transport(limits, keep_alive));
-        Self { limits: limits.clone(), keep_alive, shared, qlog: traces.qlog.clone() }
+        let of = |others| Arc::new(transport(limits, keep_alive, others));
+        let (first, others, qlog) = (of(0), of(LARGE_CONNECTIONS), traces.qlog.clone());
+        Self { limits: limits.clone(), keep_alive, first, others, qlog }
     }
 
-    /// Those of connections that leave nothing behind.
-    pub(super) fn shared(&self) -> Arc<TransportConfig> {
-        self.shared.clone()
+    /// Those of a connection beside so many on its socket.
+    fn beside(&self, others: usize) -> &Arc<TransportConfig> {
+        if others < LARGE_CONNECTIONS { &self.first } else { &self.others }
     }
 
-    /// Those of a dial of this peer.
-    pub(super) fn to(&self, peer: &NodeName) -> Arc<TransportConfig> {
-        self.of_one(|| format!("to {peer}")).unwrap_or_else(|| self.shared())
+    /// Those of a dial of this peer, beside so many connections.
+    pub(super) fn to(&self, peer: &NodeName, others: usize) -> Arc<TransportConfig> {
+        let own = self.of_one(others, || format!("to {peer}"));
+        own.unwrap_or_else(|| self.beside(others).clone())
     }
 
     /// Those of one connection, which is named only where it leaves a file.
-    fn of_one(&self, name: impl FnOnce() -> String) -> Option<Arc<TransportConfig>> {
+    fn of_one(&self, others: usize, name: impl FnOnce() -> String) -> Option<Arc<TransportConfig>> {
         let stream = self.qlog.as_ref()?.of_one_more(&name())?;
-        let mut transport = transport(&self.limits, self.keep_alive);
+        let mut transport = transport(&self.limits, self.keep_alive, others);
         transport.qlog_stream(Some(stream));
         Some(Arc::new(transport))
     }
@@ -109,18 +117,39 @@ impl QuicSettings {
 /// How a listener's connections are accepted.
 #[derive(Debug, Clone)]
 pub(crate) struct Accepting {
-    pub(super) config: ServerConfig,
-    pub(super) settings: QuicSettings,
+    first: Arc<ServerConfig>,
+    others: Arc<ServerConfig>,
+    settings: QuicSettings,
 }
 
 impl Accepting {
-    pub(crate) fn accept(&self, incoming: Incoming) -> Result<Connecting, ConnectionError> {
+    pub(super) fn new(crypto: QuicServerConfig, settings: QuicSettings) -> Self {
+        let mut config = ServerConfig::with_crypto(Arc::new(crypto));
+        let mut with = |transport: &Arc<TransportConfig>| {
+            Arc::new(config.transport_config(transport.clone()).clone())
+        };
+        let (first, others) = (with(&settings.first), with(&settings.others));
+        Self { first, others, settings }
+    }
+
+    /// The settings of a socket that listens.
+    pub(super) fn of_socket(&self) -> ServerConfig {
+        (*self.others).clone()
+    }
+
+    /// Accepts a connection, beside so many on its socket.
+    pub(crate) fn accept(
+        &self,
+        incoming: Incoming,
+        others: usize,
+    ) -> Result<Connecting, ConnectionError> {
         let from = |address: SocketAddr| format!("from {address}");
         let address = incoming.remote_address();
-        match self.settings.of_one(|| from(address)) {
-            None => incoming.accept(),
+        let config = if others < LARGE_CONNECTIONS { &self.first } else { &self.others };
+        match self.settings.of_one(others, || from(address)) {
+            None => incoming.accept_with(config.clone()),
             Some(transport) => {
-                let mut config = self.config.clone();
+                let mut config = (**config).clone();
                 config.transport_config(transport);
                 incoming.accept_with(Arc::new(config))
             }
@@ -128,11 +157,13 @@ impl Accepting {
     }
 }
 
-fn transport(limits: &Limits, keep_alive: Option<Duration>) -> TransportConfig {
+fn transport(limits: &Limits, keep_alive: Option<Duration>, others: usize) -> TransportConfig {
     let mut transport = TransportConfig::default();
     let whole = |value: usize| VarInt::from_u32(u32::try_from(value).unwrap_or(u32::MAX));
     let mut mtu = MtuDiscoveryConfig::default();
-    mtu.upper_bound(DATAGRAM_BYTES);
+    if others < LARGE_CONNECTIONS {
+        mtu.upper_bound(LARGE_DATAGRAM_BYTES);
+    }
     let idle = IdleTimeout::try_from(limits.idle).expect("the Plan bounds it to ten minutes");
     transport
         .max_concurrent_bidi_streams(streams(limits).min(VarInt::from_u32(IDLE_STREAMS)))

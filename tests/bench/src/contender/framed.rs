@@ -13,7 +13,8 @@ use anyhow::{Context as _, Result, bail, ensure};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use quinn::{Incoming, RecvStream, SendStream};
 
-use super::{Listening, quic};
+use super::Listening;
+use super::quic::{self, Connections};
 use crate::case::Work;
 use crate::end::{DRIVER, DriverJob, Setting};
 use crate::load::{Ask, Reading};
@@ -26,7 +27,7 @@ const BODY_MAX_BYTES: usize = 1024 * 1024;
 const CHUNKS: usize = 32;
 
 pub(super) fn listen(setting: &Setting) -> Result<Listening> {
-    let endpoint = quic::listening(setting)?;
+    let endpoint = quic::listening(setting, Connections::Few)?;
     let address = endpoint.local_addr()?;
     let accepting = endpoint.clone();
     tokio::spawn(async move {

@@ -20,15 +20,22 @@ use crate::end::{LISTENER, Setting};
 /// What bothways allows a peer beyond its requests in flight.
 const SPARE_STREAMS: usize = 16;
 
-/// The largest datagram that bothways tries.
-const DATAGRAM_BYTES: u16 = 4096;
+/// The largest datagram that bothways tries while it has few connections.
+const LARGE_DATAGRAM_BYTES: u16 = 4096;
+
+/// How many connections an endpoint is to have: beside many, bothways tries no large datagrams.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Connections {
+    Few,
+    Many,
+}
 
 /// An endpoint that listens.
-pub(super) fn listening(setting: &Setting) -> Result<Endpoint> {
+pub(super) fn listening(setting: &Setting, connections: Connections) -> Result<Endpoint> {
     let (identity, trust) = (setting.folder.identity(LISTENER)?, setting.folder.trust()?);
     let tls = QuicServerConfig::try_from(listener_tls(&identity, &trust, &[ALPN])?)?;
     let mut config = ServerConfig::with_crypto(Arc::new(tls));
-    config.transport_config(Arc::new(settings(None)?));
+    config.transport_config(Arc::new(settings(None, connections)?));
     endpoint(Some(config))
 }
 
@@ -46,7 +53,10 @@ pub(super) async fn dial(
 ) -> Result<Connection> {
     let (tls, _) = DialerTls::new(identity, trust, &[ALPN])?.to(&LISTENER.parse()?);
     let mut config = ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls)?));
-    config.transport_config(Arc::new(settings(Some(Limits::default().keep_alive))?));
+    config.transport_config(Arc::new(settings(
+        Some(Limits::default().keep_alive),
+        Connections::Few,
+    )?));
     Ok(endpoint.connect_with(config, address, LISTENER)?.await?)
 }
 
@@ -55,17 +65,19 @@ fn endpoint(config: Option<ServerConfig>) -> Result<Endpoint> {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
     let runtime = Arc::new(TokioRuntime);
     let mut settings = EndpointConfig::default();
-    settings.max_udp_payload_size(DATAGRAM_BYTES)?;
+    settings.max_udp_payload_size(LARGE_DATAGRAM_BYTES)?;
     Endpoint::new(settings, config, socket, runtime).context("no endpoint")
 }
 
-/// The transport settings of a bothways node with default limits: what `quic_settings` does in
-/// `node/src/transport/endpoint.rs`.
-fn settings(keep_alive: Option<Duration>) -> Result<TransportConfig> {
+/// The transport settings of a bothways node with default limits: what `transport` does in
+/// `node/src/transport/settings.rs`.
+fn settings(keep_alive: Option<Duration>, connections: Connections) -> Result<TransportConfig> {
     let limits = Limits::default();
     let whole = |value: usize| VarInt::try_from(value as u64);
     let mut mtu = MtuDiscoveryConfig::default();
-    mtu.upper_bound(DATAGRAM_BYTES);
+    if let Connections::Few = connections {
+        mtu.upper_bound(LARGE_DATAGRAM_BYTES);
+    }
     let mut settings = TransportConfig::default();
     settings
         .max_concurrent_bidi_streams(whole(limits.requests_in_flight + SPARE_STREAMS)?)

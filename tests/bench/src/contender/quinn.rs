@@ -9,7 +9,8 @@ use bothways_certs::{Identity, Trust};
 use bytes::Bytes;
 use quinn::{Connection, Endpoint, Incoming, RecvStream, SendStream, VarInt};
 
-use super::{BETWEEN_STARTS, Listening, quic};
+use super::quic::{self, Connections};
+use super::{BETWEEN_STARTS, Listening};
 use crate::case::Work;
 use crate::cases::BODY_BYTES;
 use crate::end::{DRIVER, DriverJob, Setting, one_thread};
@@ -19,7 +20,7 @@ use crate::load::{Ask, Reading, Times};
 const BODY_MAX_BYTES: usize = 1024 * 1024;
 
 pub(super) fn listen(setting: &Setting) -> Result<Listening> {
-    let endpoint = quic::listening(setting)?;
+    let endpoint = quic::listening(setting, Connections::Few)?;
     let address = endpoint.local_addr()?;
     let accepting = endpoint.clone();
     tokio::spawn(async move {

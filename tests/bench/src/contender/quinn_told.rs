@@ -13,7 +13,8 @@ use quinn::{Connection, Incoming, RecvStream, SendStream};
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
-use super::{Listening, quic};
+use super::Listening;
+use super::quic::{self, Connections};
 use crate::case::Work;
 use crate::cases::BODY_BYTES;
 use crate::end::{DRIVER, DriverJob, Setting};
@@ -38,7 +39,7 @@ const OPENING: usize = 32;
 type Streams = Arc<Mutex<Vec<SendStream>>>;
 
 pub(super) fn listen(setting: &Setting) -> Result<Listening> {
-    let endpoint = quic::listening(setting)?;
+    let endpoint = quic::listening(setting, Connections::Many)?;
     let address = endpoint.local_addr()?;
     let (accepting, streams) = (endpoint.clone(), Streams::default());
     tokio::spawn(async move {
