@@ -19,7 +19,7 @@ use super::caller::{Caller, CallerArgs};
 use super::contexts::Folders;
 use super::methods::{is_plain_name, params_of};
 use super::peer::PeerArg;
-use super::{Cli, Globals, remote};
+use super::{Cli, Globals, dev, remote};
 
 /// The variable in which the shell's script says which shell asks.
 pub(super) const VARIABLE: &str = "BOTHWAYS_COMPLETE";
@@ -43,6 +43,15 @@ pub(super) fn peers() -> Vec<CompletionCandidate> {
     let Some(Typed { globals, caller, .. }) = Typed::so_far() else { return Vec::new() };
     let known = caller.known_peers(&globals).unwrap_or_default();
     known.into_iter().map(CompletionCandidate::new).collect()
+}
+
+/// The nodes of the network that `dev up` runs.
+pub(super) fn nodes() -> Vec<CompletionCandidate> {
+    let matches = Cli::command().ignore_errors(true).try_get_matches_from(words());
+    let globals = matches.and_then(|matches| Globals::from_arg_matches(&matches));
+    let Ok(globals) = globals else { return Vec::new() };
+    let nodes = dev::nodes_of(globals.context.as_deref()).unwrap_or_default();
+    nodes.into_iter().map(CompletionCandidate::new).collect()
 }
 
 /// The methods that the peer enables.
@@ -88,13 +97,8 @@ struct Typed {
 }
 
 impl Typed {
-    /// What the shell hands over: its words behind `--`, and which of them is being typed.
     fn so_far() -> Option<Self> {
-        let words = std::env::args_os().skip_while(|word| word != "--").skip(1);
-        let mut words: Vec<_> = words.collect();
-        let typing = std::env::var("_CLAP_COMPLETE_INDEX").ok().and_then(|at| at.parse().ok());
-        words.truncate(typing.unwrap_or_else(|| words.len().saturating_sub(1)));
-        Self::of(words)
+        Self::of(words())
     }
 
     fn of(words: Vec<OsString>) -> Option<Self> {
@@ -128,6 +132,15 @@ impl Typed {
         let open = params_of(&told).into_iter().filter(|(name, ..)| !said(name));
         Some(open.filter(|(name, ..)| is_plain_name(name)).map(param).collect())
     }
+}
+
+/// What the shell hands over: its words behind `--`, without the one that is being typed.
+fn words() -> Vec<OsString> {
+    let words = std::env::args_os().skip_while(|word| word != "--").skip(1);
+    let mut words: Vec<_> = words.collect();
+    let typing = std::env::var("_CLAP_COMPLETE_INDEX").ok().and_then(|at| at.parse().ok());
+    words.truncate(typing.unwrap_or_else(|| words.len().saturating_sub(1)));
+    words
 }
 
 fn method(told: &MethodInfo) -> Option<CompletionCandidate> {

@@ -74,12 +74,21 @@ pub(super) fn logs_of(network: Option<&NetworkName>) -> Result<PathBuf> {
     Ok(ground.logs())
 }
 
+/// The nodes of a network that runs on this machine: of this one, or of the only one.
+pub(super) fn nodes_of(network: Option<&str>) -> Result<Vec<String>> {
+    let (_, state) = running(network)?;
+    Ok(state.nodes.into_iter().map(|node| node.name).collect())
+}
+
+fn running(network: Option<&str>) -> Result<(network::Ground, network::State)> {
+    let network = network.map(str::parse::<NetworkName>).transpose().exit(Exit::Usage)?;
+    choose::the_network(network.as_ref(), &Folders::of_user()?)
+}
+
 /// The control socket of a node of a network that runs on this machine: of this network, or of the
 /// only one.
 pub(super) fn control_of(network: Option<&str>, node: &NodeName) -> Result<PathBuf> {
-    let network = network.map(str::parse::<NetworkName>).transpose().exit(Exit::Usage)?;
-    let found = choose::the_network(network.as_ref(), &Folders::of_user()?);
-    let (ground, state) = found.map_err(|trouble| match trouble.exit() {
+    let (ground, state) = running(network).map_err(|trouble| match trouble.exit() {
         Exit::Usage => trouble.with_hint("say which with --context NAME"),
         _ => trouble.with_hint("--control PATH names the socket of a node that runs by itself"),
     })?;

@@ -5,15 +5,16 @@ use std::path::PathBuf;
 use bothways::config::{Flag, Settings, Sources, key};
 use bothways_protocol::NodeName;
 use clap::Args;
+use clap_complete::engine::ArgValueCandidates;
 
 use super::settings::tell_settings;
-use super::{Exit, Globals, Result, Trouble, dev};
+use super::{Exit, Globals, Result, Trouble, complete, dev};
 
 /// A node of `dev up` by its name, or any by its configuration or control socket.
 #[derive(Debug, Args)]
 pub(super) struct WhichArgs {
     /// A node of the network that `dev up` runs
-    #[arg(conflicts_with_all = ["config", "control"])]
+    #[arg(conflicts_with_all = ["config", "control"], add = ArgValueCandidates::new(complete::nodes))]
     node: Option<NodeName>,
     /// The running node's configuration
     #[arg(long, value_name = "FILE")]

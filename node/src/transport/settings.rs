@@ -23,7 +23,7 @@ const SPARE_STREAMS: usize = 64 + 16;
 
 /// Streams that a peer may open on a session that is not busy: each one that is allowed costs memory
 /// at once, about 85 bytes.
-const IDLE_STREAMS: u32 = 24;
+const IDLE_STREAMS: u32 = 20;
 
 /// Streams that a peer may open on a busy session.
 pub(crate) fn streams(limits: &Limits) -> VarInt {

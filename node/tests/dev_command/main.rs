@@ -34,6 +34,10 @@ fn a_running_network_is_the_context_of_the_other_commands() {
     let (code, _, messages) = home.run(&["status", "hbu"]);
     assert!(code == 2 && messages.contains("its nodes are hub, desk,"), "{messages}");
 
+    let shell = [("BOTHWAYS_COMPLETE", "bash"), ("_CLAP_COMPLETE_INDEX", "2"), ("_CLAP_IFS", "\n")];
+    let completing = home.command(&["--", "bothways", "status", "h"]).envs(shell).output();
+    assert_eq!(told(&completing.unwrap()).1, "hub");
+
     let nodes = home.nodes();
     let roles: Vec<_> = nodes.iter().map(|node| (&node["name"], &node["role"])).collect();
     assert_eq!(roles[0], (&"hub".into(), &"server".into()));

@@ -5,6 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use bothways::{Status, visible_json};
+use rustix::process::{Signal, getpid, kill_process};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::Screen;
@@ -26,8 +28,9 @@ const WIPE_REST: &str = "\x1b[J";
 /// does not answer any more, and may be back soon, is waited for.
 pub(super) async fn watch(control: &Path, out: Out) -> Result {
     let mut signals = Signals::new()?;
+    let mut pauses = signal(SignalKind::from_raw(Signal::TSTP.as_raw()))?;
     let mut status = remote::status(control).await?;
-    let stage = match out.size().filter(|_| !out.is_json()) {
+    let mut stage = match out.size().filter(|_| !out.is_json()) {
         Some(_) => Some(Stage::enter()?),
         None => None,
     };
@@ -47,6 +50,12 @@ pub(super) async fn watch(control: &Path, out: Out) -> Result {
         tokio::select! {
             biased;
             () = signals.next() => return Ok(()),
+            Some(()) = pauses.recv() => {
+                let was_shown = stage.take().is_some();
+                // Ctrl-Z: it goes on behind this line once the shell says so.
+                kill_process(getpid(), Signal::STOP).map_err(io::Error::from)?;
+                stage = was_shown.then(Stage::enter).transpose()?;
+            }
             _ = ticks.tick() => {}
         }
         match remote::status(control).await {
