@@ -47,11 +47,9 @@ pub(super) fn peers() -> Vec<CompletionCandidate> {
 
 /// The nodes of the network that `dev up` runs.
 pub(super) fn nodes() -> Vec<CompletionCandidate> {
-    let matches = Cli::command().ignore_errors(true).try_get_matches_from(words());
-    let globals = matches.and_then(|matches| Globals::from_arg_matches(&matches));
-    let Ok(globals) = globals else { return Vec::new() };
-    let nodes = dev::nodes_of(globals.context.as_deref()).unwrap_or_default();
-    nodes.into_iter().map(CompletionCandidate::new).collect()
+    let globals = read(words()).and_then(|typed| Globals::from_arg_matches(&typed).ok());
+    let nodes = globals.and_then(|globals| dev::nodes_of(globals.context.as_deref()).ok());
+    nodes.unwrap_or_default().into_iter().map(CompletionCandidate::new).collect()
 }
 
 /// The methods that the peer enables.
@@ -102,8 +100,7 @@ impl Typed {
     }
 
     fn of(words: Vec<OsString>) -> Option<Self> {
-        // What is not complete yet breaks rules, and is read all the same.
-        let matches = Cli::command().ignore_errors(true).try_get_matches_from(words).ok()?;
+        let matches = read(words)?;
         let (_, command) = matches.subcommand()?;
         let mut globals = Globals::from_arg_matches(&matches).ok()?;
         globals.verbose = 0;
@@ -132,6 +129,11 @@ impl Typed {
         let open = params_of(&told).into_iter().filter(|(name, ..)| !said(name));
         Some(open.filter(|(name, ..)| is_plain_name(name)).map(param).collect())
     }
+}
+
+/// Reads a line. What is not complete yet breaks rules, and is read all the same.
+fn read(words: Vec<OsString>) -> Option<ArgMatches> {
+    Cli::command().ignore_errors(true).try_get_matches_from(words).ok()
 }
 
 /// What the shell hands over: its words behind `--`, without the one that is being typed.

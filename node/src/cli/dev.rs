@@ -28,9 +28,6 @@ use super::{Advise, Exit, Globals, Result, Trouble};
 pub(super) use script::{Supervised, SupervisedArgs};
 pub(super) use signals::Signals;
 
-/// How Linux names a file that was removed, or replaced, while it runs.
-const REMOVED: &str = " (deleted)";
-
 const EXAMPLES: &str = "\
 Examples:
   bothways dev up                                  a server, two peers and a client that talk
@@ -80,6 +77,7 @@ pub(super) fn nodes_of(network: Option<&str>) -> Result<Vec<String>> {
     Ok(state.nodes.into_iter().map(|node| node.name).collect())
 }
 
+/// A network that runs on this machine: this one, or the only one.
 fn running(network: Option<&str>) -> Result<(network::Ground, network::State)> {
     let network = network.map(str::parse::<NetworkName>).transpose().exit(Exit::Usage)?;
     choose::the_network(network.as_ref(), &Folders::of_user()?)
@@ -119,6 +117,9 @@ pub(super) fn pid_of(network: &NetworkName, node: &NodeName) -> Option<u32> {
 fn this_program() -> io::Result<PathBuf> {
     std::env::current_exe().map(|path| at_hand(path, Path::exists))
 }
+
+/// How Linux names a program's file that was removed, or replaced, while it runs.
+const REMOVED: &str = " (deleted)";
 
 fn at_hand(path: PathBuf, exists: fn(&Path) -> bool) -> PathBuf {
     let replaced = path.to_str().and_then(|path| path.strip_suffix(REMOVED)).map(PathBuf::from);

@@ -9,10 +9,11 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout_at};
 
 use super::RequestError;
+use super::ask::Ask;
 use super::attempt::{Attempt, outcome};
 use super::leg::Leg;
 use super::outbound::Outbound;
-use super::peer::{Ask, Patience, Retries, Target};
+use super::peer::{Patience, Retries, Target};
 use super::retry::{Again, again};
 use crate::exchange::Outcome;
 use crate::session::{DialError, Session};

@@ -11,9 +11,9 @@ use bytes::Bytes;
 use tokio::time::{Sleep, sleep_until, timeout_at};
 
 use super::RequestError;
+use super::ask::Ask;
 use super::leg::Leg;
 use super::outbound::Outbound;
-use super::peer::Ask;
 use crate::exchange::Outcome;
 use crate::session::{Landed, Place, RequestStream, Session, Unanswered};
 use crate::transport::ReadError;

@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use bothways_protocol::{Code, NodeName};
 
+use super::ask::Ask;
 use super::outbound::Outbound;
-use super::peer::Ask;
 use crate::clock::{micros, unix_us_at};
 use crate::exchange::{Direction, MethodText, Outcome, Record, Recorder, Telling};
 use crate::metrics::Ended;

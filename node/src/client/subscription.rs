@@ -12,10 +12,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::ask::{Ask, new_key};
 use super::attempt::Attempt;
 use super::leg::Leg;
 use super::outbound::Outbound;
-use super::peer::{Ask, new_key};
 use super::standing::Standing;
 use super::{Peer, RequestError};
 use crate::config::Limits;

@@ -26,7 +26,10 @@ pub use keys::key;
 pub use limits::{LimitError, LimitKey, Limits};
 pub use log::{KeptPlan, LevelError, LogFormat, LogPlan};
 pub use otlp::{OtlpEndpoint, OtlpEndpointError};
-pub use plan::{BUILT_IN_SERVICES, Draft, Plan, PlanError, SERVICES_TO_NAME, Services};
-pub use services::{ITEM_MAX_CHARS, ITEMS_MAX, MessagesPlan, OrdersPlan};
+pub use plan::{Draft, Plan, PlanError};
+pub use services::{
+    BUILT_IN_SERVICES, ITEM_MAX_CHARS, ITEMS_MAX, MessagesPlan, OrdersPlan, SERVICES_TO_NAME,
+    Services,
+};
 pub use settings::{Key, Origin, Problem, Said, Settings, SettingsError, Shape};
 pub use value::Value;

@@ -1,6 +1,6 @@
 //! What a node will do, checked: whoever holds a [`Plan`] need not ask again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -14,14 +14,7 @@ use super::exchange::ExchangePlan;
 use super::http::HttpPlan;
 use super::limits::{LimitError, Limits};
 use super::log::KeptPlan;
-use super::services::{MessagesPlan, OrdersPlan};
-
-/// The services that the program brings along.
-pub const BUILT_IN_SERVICES: &[&str] = &["people", "messages", "orders", "bench"];
-
-/// Those of them that a node enables only where they are named: who may call them can make the
-/// node work.
-pub const SERVICES_TO_NAME: &[&str] = &["bench"];
+use super::services::{MessagesPlan, OrdersPlan, Services};
 
 /// What one node is, in all that can be checked before it starts: its role allows what it is to
 /// do, its identity and its trust belong to one network, its limits agree.
@@ -63,27 +56,6 @@ pub struct Draft {
     exchange: ExchangePlan,
     debug: DebugPlan,
     limits: Limits,
-}
-
-/// Which services a node enables.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Services {
-    /// All that it has, but those that must be named ([`SERVICES_TO_NAME`]).
-    #[default]
-    All,
-    /// Only these.
-    Only(BTreeSet<String>),
-}
-
-impl Services {
-    /// Whether this service is enabled.
-    #[must_use]
-    pub fn enables(&self, service: &str) -> bool {
-        match self {
-            Self::All => !SERVICES_TO_NAME.contains(&service),
-            Self::Only(names) => names.contains(service),
-        }
-    }
 }
 
 /// A plan that contradicts itself.
@@ -403,12 +375,6 @@ mod tests {
             }
             assert_eq!(draft.check().is_ok(), allowed, "{role}, listens {listens}, dials {dials}");
         }
-    }
-
-    #[test]
-    fn what_must_be_named_is_not_among_all() {
-        assert!(Services::All.enables("people") && !Services::All.enables("bench"));
-        assert!(Services::Only(["bench".to_owned()].into()).enables("bench"));
     }
 
     #[test]

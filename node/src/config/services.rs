@@ -1,4 +1,4 @@
-//! What the settings say of single services.
+//! Which services a node enables, and what the settings say of single ones.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -8,11 +8,39 @@ use bothways_protocol::NodeName;
 use super::keys::key;
 use super::settings::{Problem, Settings};
 
+/// The services that the program brings along.
+pub const BUILT_IN_SERVICES: &[&str] = &["people", "messages", "orders", "bench"];
+
+/// Those of them that a node enables only where they are named: who may call them can make the
+/// node work.
+pub const SERVICES_TO_NAME: &[&str] = &["bench"];
+
 /// The most items on a price list: it has to fit a message.
 pub const ITEMS_MAX: usize = 500;
 
 /// The longest name of an item, in characters.
 pub const ITEM_MAX_CHARS: usize = 64;
+
+/// Which services a node enables.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Services {
+    /// All that it has, but those that must be named ([`SERVICES_TO_NAME`]).
+    #[default]
+    All,
+    /// Only these.
+    Only(BTreeSet<String>),
+}
+
+impl Services {
+    /// Whether this service is enabled.
+    #[must_use]
+    pub fn enables(&self, service: &str) -> bool {
+        match self {
+            Self::All => !SERVICES_TO_NAME.contains(&service),
+            Self::Only(names) => names.contains(service),
+        }
+    }
+}
 
 /// What the service `messages` keeps, and how long.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,6 +164,12 @@ fn is_item(item: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_must_be_named_is_not_among_all() {
+        assert!(Services::All.enables("people") && !Services::All.enables("bench"));
+        assert!(Services::Only(["bench".to_owned()].into()).enables("bench"));
+    }
 
     #[test]
     fn a_price_list_and_the_names_on_it_are_bounded() {

@@ -150,7 +150,8 @@ mod tests {
     use crate::config::Limits;
 
     #[tokio::test]
-    async fn on_loopback_datagrams_become_as_large_as_they_may_both_ways() {
+    async fn the_first_sixteen_connections_of_a_socket_have_datagrams_as_large_as_loopback_carries()
+    {
         let authority =
             Authority::create(&"test".parse().unwrap(), DEFAULT_AUTHORITY_LIFE).unwrap();
         let issued = |name: &NodeName| authority.issue(name, DEFAULT_IDENTITY_LIFE).unwrap();
@@ -167,19 +168,27 @@ mod tests {
         )
         .unwrap();
         let dialing = Dialing::open(settings, traces).unwrap();
-        let tls = DialerTls::new(&dials, &trust, &[ALPN]).unwrap().to(&hub).0;
-        let (connecting, _awaiting) = dialing.connect(listener.address, &hub, tls).unwrap();
+        let tls = DialerTls::new(&dials, &trust, &[ALPN]).unwrap();
+        let mut connections = Vec::new();
+        for nth in 0..17 {
+            let tls = tls.to(&hub).0;
+            let (connecting, _awaiting) = dialing.connect(listener.address, &hub, tls).unwrap();
+            let incoming = listener.endpoint.accept().await.unwrap();
+            let accepted = listener.accepting.accept(incoming, nth).unwrap();
+            let (out, back) = tokio::join!(connecting, accepted);
+            connections.push([out.unwrap(), back.unwrap()]);
+        }
+        let mtu = |connection: &quinn::Connection| connection.stats().path.current_mtu;
 
-        let incoming = listener.endpoint.accept().await.unwrap();
-        let accepted = listener.accepting.accept(incoming, 0).unwrap();
-        let (out, back) = tokio::join!(connecting, accepted);
-        let (out, back) = (out.unwrap(), back.unwrap());
-
+        let (others, large) = connections.split_last().unwrap();
         let grown = async {
-            while [&out, &back].iter().any(|end| end.stats().path.current_mtu < 4_000) {
+            while large.as_flattened().iter().any(|end| mtu(end) < 4_000)
+                || others.iter().any(|end| mtu(end) < 1_440)
+            {
                 sleep(Duration::from_millis(5)).await;
             }
         };
-        timeout(Duration::from_secs(10), grown).await.unwrap();
+        timeout(Duration::from_secs(20), grown).await.unwrap();
+        assert!(others.iter().all(|end| mtu(end) < 1_500));
     }
 }

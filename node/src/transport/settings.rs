@@ -41,6 +41,22 @@ const LARGE_DATAGRAM_BYTES: u16 = 4096;
 /// socket's receive buffer holds fewer large ones, and each connection keeps one as a buffer.
 const LARGE_CONNECTIONS: usize = 16;
 
+/// Which datagrams a connection tries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Datagrams {
+    /// Up to [`LARGE_DATAGRAM_BYTES`].
+    Large,
+    /// Up to what quinn tries by itself, which fits Ethernet.
+    Usual,
+}
+
+impl Datagrams {
+    /// Those of a connection that comes beside so many on its socket.
+    fn beside(others: usize) -> Self {
+        if others < LARGE_CONNECTIONS { Self::Large } else { Self::Usual }
+    }
+}
+
 /// The settings of a socket: it takes datagrams as large as are tried.
 pub(super) fn socket(mut config: EndpointConfig) -> EndpointConfig {
     config.max_udp_payload_size(LARGE_DATAGRAM_BYTES).expect("more than the 1,200 that QUIC needs");
@@ -75,66 +91,68 @@ impl Traces {
     }
 }
 
-/// The QUIC settings of the connections of one socket: the first and the others, or, where each
-/// leaves a file, one's own.
+/// The QUIC settings of the connections of one socket: the same for all that try the same datagrams,
+/// or, where each leaves a file, one's own.
 #[derive(Debug, Clone)]
 pub(crate) struct QuicSettings {
     limits: Limits,
     keep_alive: Option<Duration>,
-    first: Arc<TransportConfig>,
-    others: Arc<TransportConfig>,
+    large: Arc<TransportConfig>,
+    usual: Arc<TransportConfig>,
     qlog: Option<Arc<Qlog>>,
 }
 
 impl QuicSettings {
     /// What both sides of a connection are held to, besides which the dialer keeps it alive.
     pub(crate) fn new(limits: &Limits, keep_alive: Option<Duration>, traces: &Traces) -> Self {
-        let of = |others| Arc::new(transport(limits, keep_alive, others));
-        let (first, others, qlog) = (of(0), of(LARGE_CONNECTIONS), traces.qlog.clone());
-        Self { limits: limits.clone(), keep_alive, first, others, qlog }
-    }
-
-    /// Those of a connection beside so many on its socket.
-    fn beside(&self, others: usize) -> &Arc<TransportConfig> {
-        if others < LARGE_CONNECTIONS { &self.first } else { &self.others }
+        let of = |datagrams| Arc::new(transport(limits, keep_alive, datagrams));
+        let (large, usual) = (of(Datagrams::Large), of(Datagrams::Usual));
+        Self { limits: limits.clone(), keep_alive, large, usual, qlog: traces.qlog.clone() }
     }
 
     /// Those of a dial of this peer, beside so many connections.
     pub(super) fn to(&self, peer: &NodeName, others: usize) -> Arc<TransportConfig> {
-        let own = self.of_one(others, || format!("to {peer}"));
-        own.unwrap_or_else(|| self.beside(others).clone())
+        let datagrams = Datagrams::beside(others);
+        let own = self.of_one(datagrams, || format!("to {peer}"));
+        own.unwrap_or_else(|| match datagrams {
+            Datagrams::Large => self.large.clone(),
+            Datagrams::Usual => self.usual.clone(),
+        })
     }
 
     /// Those of one connection, which is named only where it leaves a file.
-    fn of_one(&self, others: usize, name: impl FnOnce() -> String) -> Option<Arc<TransportConfig>> {
+    fn of_one(
+        &self,
+        datagrams: Datagrams,
+        name: impl FnOnce() -> String,
+    ) -> Option<Arc<TransportConfig>> {
         let stream = self.qlog.as_ref()?.of_one_more(&name())?;
-        let mut transport = transport(&self.limits, self.keep_alive, others);
+        let mut transport = transport(&self.limits, self.keep_alive, datagrams);
         transport.qlog_stream(Some(stream));
         Some(Arc::new(transport))
     }
 }
 
-/// How a listener's connections are accepted.
+/// How a listener's connections are accepted: as [`QuicSettings`] says, each with all of it made
+/// beforehand.
 #[derive(Debug, Clone)]
 pub(crate) struct Accepting {
-    first: Arc<ServerConfig>,
-    others: Arc<ServerConfig>,
+    large: Arc<ServerConfig>,
+    usual: Arc<ServerConfig>,
     settings: QuicSettings,
 }
 
 impl Accepting {
     pub(super) fn new(crypto: QuicServerConfig, settings: QuicSettings) -> Self {
         let mut config = ServerConfig::with_crypto(Arc::new(crypto));
-        let mut with = |transport: &Arc<TransportConfig>| {
-            Arc::new(config.transport_config(transport.clone()).clone())
-        };
-        let (first, others) = (with(&settings.first), with(&settings.others));
-        Self { first, others, settings }
+        let large = Arc::new(config.transport_config(settings.large.clone()).clone());
+        let usual = Arc::new(config.transport_config(settings.usual.clone()).clone());
+        Self { large, usual, settings }
     }
 
     /// The settings of a socket that listens.
     pub(super) fn of_socket(&self) -> ServerConfig {
-        (*self.others).clone()
+        (*self.usual).clone()
     }
 
     /// Accepts a connection, beside so many on its socket.
@@ -144,9 +162,12 @@ impl Accepting {
         others: usize,
     ) -> Result<Connecting, ConnectionError> {
         let from = |address: SocketAddr| format!("from {address}");
-        let address = incoming.remote_address();
-        let config = if others < LARGE_CONNECTIONS { &self.first } else { &self.others };
-        match self.settings.of_one(others, || from(address)) {
+        let (address, datagrams) = (incoming.remote_address(), Datagrams::beside(others));
+        let config = match datagrams {
+            Datagrams::Large => &self.large,
+            Datagrams::Usual => &self.usual,
+        };
+        match self.settings.of_one(datagrams, || from(address)) {
             None => incoming.accept_with(config.clone()),
             Some(transport) => {
                 let mut config = (**config).clone();
@@ -157,11 +178,15 @@ impl Accepting {
     }
 }
 
-fn transport(limits: &Limits, keep_alive: Option<Duration>, others: usize) -> TransportConfig {
+fn transport(
+    limits: &Limits,
+    keep_alive: Option<Duration>,
+    datagrams: Datagrams,
+) -> TransportConfig {
     let mut transport = TransportConfig::default();
     let whole = |value: usize| VarInt::from_u32(u32::try_from(value).unwrap_or(u32::MAX));
     let mut mtu = MtuDiscoveryConfig::default();
-    if others < LARGE_CONNECTIONS {
+    if datagrams == Datagrams::Large {
         mtu.upper_bound(LARGE_DATAGRAM_BYTES);
     }
     let idle = IdleTimeout::try_from(limits.idle).expect("the Plan bounds it to ten minutes");

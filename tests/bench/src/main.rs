@@ -37,7 +37,8 @@
 //! **What the rarer cases do.**
 //! - *Both directions*: 32 requests in flight from each end to the other over one session, both
 //!   counted, beside 64 in flight one way.
-//! - *Recorded*, *logged*: both ends keep the newest records in memory; and also write a record of each request to a file as JSON, as `bothways run` does.
+//! - *Recorded*: both ends keep the newest records in memory. *Logged*: they also write each to a
+//!   file as JSON, as `bothways run` does.
 //! - *100 sessions*: without nodes at the asking end, on one thread there, so that what differs is
 //!   the number of the listener's network threads.
 //! - *Durable writes*: `people.create` over one session, beside the same writes without any network:

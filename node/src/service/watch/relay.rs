@@ -81,9 +81,11 @@ impl Relay {
 }
 
 impl Rows {
-    fn note(&self, newest: Revision) {
+    /// Begins to wake all of them; rows that everybody has left are no more.
+    fn begin(&self, newest: Revision) {
         if let Some(told) = &mut *self.lock() {
             told.newest = newest;
+            told.rows.retain(|row| row.receiver_count() > 0);
         }
     }
 
@@ -104,7 +106,7 @@ async fn wake_all<F: Feed>(feed: Arc<F>, shared: Arc<Shared>, rows: Arc<Rows>) {
     loop {
         let now = *newest.borrow_and_update();
         shared.read_up_to(&*feed, now).await;
-        rows.note(now);
+        rows.begin(now);
         let mut nth = 0;
         while rows.wake(nth) {
             nth += 1;
@@ -135,5 +137,8 @@ mod tests {
         places.push(relay.join());
         assert_eq!(standing(), [ROW, ROW, 1]);
         assert!(relay.rows.wake(2) && !relay.rows.wake(3));
+        places.truncate(1);
+        relay.rows.begin(Revision(1));
+        assert_eq!(standing(), [1], "nobody is waited for who has left");
     }
 }
